@@ -1,0 +1,1 @@
+"""How a wish becomes commands: pure generators, no I/O. Each verb has its file; ``core`` says what a plan is."""
