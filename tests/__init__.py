@@ -1,0 +1,1 @@
+"""The tests; they mirror ``redmodel/``. ``servers.py`` starts real servers, ``house/`` holds the house rules."""
