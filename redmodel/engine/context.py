@@ -1,0 +1,181 @@
+"""What a running command sees: its database and session, the time, and where it tells its effects.
+
+There is one context for an engine, used under the engine's lock. Command files look keys up through it, so that expired
+keys are gone for all of them, and report changes to it, so that watchers and the log hear of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from redmodel.engine import texts
+from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.errors import ReplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from redmodel.engine.engine import Engine
+    from redmodel.engine.keyspace import Keyspace
+    from redmodel.engine.registry import Args, Command
+    from redmodel.engine.replies import Reply
+    from redmodel.engine.session import Session
+    from redmodel.engine.values.types import Value
+
+
+class Context:
+    """The surroundings of a running command.
+
+    A handler that changes a key calls `touch`; its own arguments are then logged, unless it told with `effect` what to
+    log in their place.
+    """
+
+    __slots__ = (
+        "changed",
+        "clock",
+        "database",
+        "effects",
+        "engine",
+        "loading",
+        "logging",
+        "moment",
+        "refusal",
+        "rewritten",
+        "session",
+    )
+
+    def __init__(self, engine: Engine, clock: Callable[[], int], session: Session, database: Keyspace) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.session = session
+        self.database = database
+        #: The frozen time of the running command; 0 until somebody asks for it.
+        self.moment = 0
+        #: The running command changed something that its own arguments describe.
+        self.changed = False
+        #: It told other effects than its own arguments.
+        self.rewritten = False
+        #: Effects are kept in ``effects`` for the storage; False where there is none.
+        self.logging = False
+        self.effects: list[tuple[int, Sequence[bytes]]] = []
+        #: The log is being replayed: nothing expires.
+        self.loading = False
+        #: Why no command may write; None while all is well.
+        self.refusal: str | None = None
+
+    def now(self) -> int:
+        """Unix milliseconds, the same for a whole command, transaction or procedure."""
+        moment = self.moment
+        if not moment:
+            moment = self.moment = self.clock()
+        return moment
+
+    # Looking keys up.
+
+    def find(self, key: bytes) -> Value | None:
+        """The value of a key that has not expired, or None."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        return database.values.get(key)
+
+    def string_at(self, key: bytes) -> bytes | None:
+        """The string at a key, None if there is no key, or WRONGTYPE."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        value = database.values.get(key)
+        if value is None or type(value) is bytes:
+            return value
+        raise ReplyError(texts.WRONG_TYPE)
+
+    def hash_at(self, key: bytes) -> dict[bytes, bytes] | None:
+        """The hash at a key, None if there is no key, or WRONGTYPE."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        value = database.values.get(key)
+        if value is None or type(value) is dict:
+            return value
+        raise ReplyError(texts.WRONG_TYPE)
+
+    def set_at(self, key: bytes) -> set[bytes] | None:
+        """The set at a key, None if there is no key, or WRONGTYPE."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        value = database.values.get(key)
+        if value is None or type(value) is set:
+            return value
+        raise ReplyError(texts.WRONG_TYPE)
+
+    def sorted_set_at(self, key: bytes) -> SortedSet | None:
+        """The sorted set at a key, None if there is no key, or WRONGTYPE."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        value = database.values.get(key)
+        if value is None or type(value) is SortedSet:
+            return value
+        raise ReplyError(texts.WRONG_TYPE)
+
+    def expire(self, key: bytes) -> bool:
+        """Remove a key that has a deadline if it has passed, and say whether it had."""
+        database = self.database
+        if self.loading or self.now() <= database.deadlines[key]:
+            return False
+        database.remove(key)
+        if database.watchers:
+            database.wake((key,))
+        if self.logging:
+            self.effects.append((database.number, (b"DEL", key)))
+        return True
+
+    def expire_due(self, most: int) -> int:
+        """Remove up to ``most`` keys of the database whose deadline has passed, and count them."""
+        if self.loading or not self.database.due:
+            return 0
+        gone = 0
+        while gone < most and (key := self.database.next_due(self.now())) is not None:
+            gone += self.expire(key)
+        return gone
+
+    # Telling what changed.
+
+    def touch(self, key: bytes) -> None:
+        """Report that a key was changed, made or removed."""
+        self.changed = True
+        database = self.database
+        if database.watchers:
+            database.wake((key,))
+
+    def touch_in(self, database: Keyspace, key: bytes) -> None:
+        """Report a change of a key in another database."""
+        self.changed = True
+        if database.watchers:
+            database.wake((key,))
+
+    def effect(self, *args: bytes) -> None:
+        """Tell one command that stands for what was done, in place of the running command's own arguments."""
+        self.changed = self.rewritten = True
+        if self.logging:
+            self.effects.append((self.database.number, args))
+
+    def collect(self, args: Args) -> None:
+        """Close one command's account: keep its own arguments as an effect unless it told others."""
+        if self.logging and not self.rewritten:
+            self.effects.append((self.database.number, args))
+        self.changed = self.rewritten = False
+
+    def run(self, command: Command, args: Args) -> Reply:
+        """Run one command inside another (a transaction's, a procedure's), with its own account of effects."""
+        try:
+            return command.handler(self, args)
+        finally:
+            if self.changed:
+                self.collect(args)
+
+    def select(self, number: int) -> None:
+        """Make another database the session's."""
+        self.session.db = number
+        self.database = self.engine.databases[number]

@@ -1,0 +1,227 @@
+"""The engine: databases, dispatch, and the way of effects to the storage. No command's own logic lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import RLock
+from time import time_ns
+from typing import TYPE_CHECKING
+
+from redmodel.engine import texts
+from redmodel.engine.commands.all import COMMANDS
+from redmodel.engine.context import Context
+from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.replies import QUEUED
+from redmodel.engine.session import Session
+from redmodel.errors import ReplyError, StorageError
+
+if TYPE_CHECKING:
+    from redmodel.engine.procedures import Procedure
+    from redmodel.engine.registry import Args, Command
+    from redmodel.engine.replies import Reply
+    from redmodel.engine.storage.seam import Storage
+
+# How many commands run between two steps of active expiry, and how many keys of a database one step removes.
+_STEP_EVERY = 256
+_STEP_KEYS = 64
+
+
+def now_ms() -> int:
+    """The system's clock: milliseconds since 1970 UTC."""
+    return time_ns() // 1_000_000
+
+
+class Engine:
+    """An embedded Redis: values in memory, and what changes them in a storage.
+
+    Args:
+        storage: replayed at once, and then given every change; None keeps nothing.
+        clock: unix milliseconds; tests travel in time with it.
+        databases: how many there are to SELECT.
+
+    Raises:
+        StorageError: the storage can't be read, or holds a command that this engine doesn't know.
+
+    >>> engine, session = Engine(), Session()
+    >>> engine.execute(session, [b"SET", b"greeting", b"hello"])
+    b'OK'
+    >>> engine.execute(session, [b"GET", b"greeting"])
+    b'hello'
+    """
+
+    def __init__(
+        self, *, storage: Storage | None = None, clock: Callable[[], int] = now_ms, databases: int = 16
+    ) -> None:
+        self.databases = [Keyspace(number) for number in range(databases)]
+        self.procedures: dict[bytes, Procedure] = {}
+        self.started = clock()
+        self._lock = RLock()
+        self._commands = COMMANDS
+        self._storage = storage
+        self._context = Context(self, clock, Session(), self.databases[0])
+        self._until_step = _STEP_EVERY
+        if storage is not None:
+            self._replay(storage)
+            self._context.logging = True
+
+    def execute(self, session: Session, args: Args) -> Reply:
+        """Run one command, atomically; safe to call from any thread.
+
+        Args:
+            session: the connection's state; one connection's commands must not run at the same time.
+            args: the command's name in any case, then its arguments; must not be empty, nor be changed afterwards.
+
+        Returns:
+            The reply: see `redmodel.engine.replies`.
+
+        Raises:
+            ReplyError: the reply is an error. MISCONF says that the change could not be kept by the storage.
+        """
+        with self._lock:
+            context = self._context
+            self._until_step -= 1
+            if not self._until_step:
+                self.expire_step()
+            command = self._commands.get(args[0])
+            if command is None or not command.minimum <= len(args) <= command.maximum:
+                command = self._named(session, args)
+            if session.queue is not None and not command.immediate:
+                return self._enqueue(session, command, args)
+            if context.refusal is not None and command.writes:
+                raise texts.cannot_write(context.refusal)
+            context.session = session
+            context.database = self.databases[session.db]
+            context.moment = 0
+            try:
+                return command.handler(context, args)
+            finally:
+                if context.changed or context.effects:
+                    self._settle(args)
+
+    def register_procedure(self, sha: bytes, procedure: Procedure) -> None:
+        """Let ``EVALSHA sha`` call a native function; one with this SHA is replaced.
+
+        Args:
+            sha: SHA-1 of the script's source that the function stands for, as 40 hexadecimal digits.
+            procedure: called with a `ProcedureContext`, the keys and the arguments.
+        """
+        with self._lock:
+            self.procedures[sha.lower()] = procedure
+
+    def expire_step(self, most: int = _STEP_KEYS) -> int:
+        """Remove up to ``most`` expired keys from each database, and say how many were removed.
+
+        The engine itself takes a step with every 256 commands; call it when there is no traffic. Cost: O(1) where
+        nothing is due.
+        """
+        with self._lock:
+            self._until_step = _STEP_EVERY
+            context = self._context
+            context.moment = 0
+            gone = 0
+            for database in self.databases:
+                if database.due:
+                    context.database = database
+                    gone += context.expire_due(most)
+            if context.effects:
+                self._flush()
+            return gone
+
+    def release(self, session: Session) -> None:
+        """Forget a connection that is closed: its transaction and its watched keys."""
+        with self._lock:
+            session.queue = None
+            self.unwatch(session)
+
+    def unwatch(self, session: Session) -> None:
+        """Forget what a session watches."""
+        for number, key in session.watched:
+            watchers = self.databases[number].watchers
+            watchers[key].discard(session)
+            if not watchers[key]:
+                del watchers[key]
+        session.watched.clear()
+        session.dirty = False
+
+    def close(self) -> None:
+        """Close the storage; the engine must not be used afterwards. A second call does nothing."""
+        with self._lock:
+            storage, self._storage = self._storage, None
+            self._context.logging = False
+            if storage is not None:
+                self._context.refusal = "the engine is closed"
+                storage.close()
+
+    def _named(self, session: Session, args: Args) -> Command:
+        """Find a command by its name in any case and check its arity, or refuse it."""
+        command = self._commands.get(args[0].upper())
+        if command is None:
+            error = texts.unknown_command(args[0], list(args[1:]))
+        elif command.minimum <= len(args) <= command.maximum:
+            return command
+        else:
+            error = texts.arity(command.name)
+        session.queue_failed = True
+        raise error
+
+    def _enqueue(self, session: Session, command: Command, args: Args) -> Reply:
+        """Keep a command for EXEC, or refuse it and so the transaction."""
+        refusal = self._context.refusal
+        error: ReplyError | None = None
+        if command.subcommands:
+            sub = command.subcommands.get(args[1].lower())
+            if sub is None:
+                error = texts.unknown_subcommand(command.name, args[1])
+            elif not sub.minimum <= len(args) <= sub.maximum:
+                error = texts.arity(sub.name)
+        elif command.writes and refusal is not None:
+            error = texts.cannot_write(refusal)
+        elif "no_multi" in command.flags:
+            error = ReplyError(texts.NOT_IN_MULTI)
+        if error is not None:
+            session.queue_failed = True
+            raise error
+        assert session.queue is not None
+        session.queue.append((command, list(args)))
+        return QUEUED
+
+    def _settle(self, args: Args) -> None:
+        """Close the account of a command that changed something or removed expired keys."""
+        context = self._context
+        if context.changed:
+            context.collect(args)
+        if context.effects:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Hand the collected effects to the storage as one unit."""
+        context = self._context
+        unit, context.effects = context.effects, []
+        if self._storage is None:
+            return
+        try:
+            self._storage.append(unit)
+        except StorageError as error:
+            # What is in memory stays readable; nothing more is acknowledged, so nothing more can be lost silently.
+            context.logging = False
+            context.refusal = str(error)
+            raise texts.cannot_write(str(error)) from error
+
+    def _replay(self, storage: Storage) -> None:
+        """Run the commands of a storage; one that answers an error is passed over, as Redis does."""
+        context = self._context
+        context.loading = True
+        session = context.session
+        for args in storage.replay():
+            command = self._commands.get(args[0]) or self._commands.get(args[0].upper())
+            if command is None:
+                raise StorageError(f"the log holds a command that this engine doesn't know: {texts.shown(args[0])}")
+            if command.minimum <= len(args) <= command.maximum:
+                context.database = self.databases[session.db]
+                context.moment = 0
+                try:
+                    command.handler(context, args)
+                except ReplyError:
+                    pass
+        context.loading = context.changed = context.rewritten = False
+        context.effects.clear()

@@ -1,0 +1,66 @@
+"""Native procedures: functions that run atomically inside the engine, called with EVALSHA.
+
+Here are what a procedure is and what it may do; the procedures themselves are registered from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from redmodel.engine import texts
+from redmodel.errors import ReplyError
+
+if TYPE_CHECKING:
+    from redmodel.engine.context import Context
+    from redmodel.engine.registry import Command
+    from redmodel.engine.replies import Reply
+    from redmodel.engine.values.types import Value
+
+Procedure: TypeAlias = "Callable[[ProcedureContext, list[bytes], list[bytes]], Reply]"
+"""Takes the context, the keys and the further arguments; what it raises leaves done what it did before."""
+
+
+class ProcedureContext:
+    """What a running procedure may do: run commands, look at values, and know the time."""
+
+    __slots__ = ("_commands", "_context", "_read_only", "now")
+
+    def __init__(self, context: Context, commands: dict[bytes, Command], *, read_only: bool = False) -> None:
+        self._context = context
+        self._commands = commands
+        self._read_only = read_only
+        #: Unix milliseconds; stands still during the procedure, and decides which keys have expired.
+        self.now: int = context.now()
+
+    def call(self, *args: bytes) -> Reply:
+        """Run one command of the engine in the session's database, its effects logged with the procedure's others.
+
+        Args:
+            args: the command's name, then its arguments.
+
+        Raises:
+            ReplyError: the command answered an error; what was done before stays done.
+        """
+        context = self._context
+        command = self._commands.get(args[0]) or self._commands.get(args[0].upper())
+        if command is None:
+            raise ReplyError(texts.SCRIPT_UNKNOWN_COMMAND)
+        if not command.minimum <= len(args) <= command.maximum:
+            raise ReplyError(texts.SCRIPT_ARITY)
+        if command.noscript:
+            raise ReplyError(texts.SCRIPT_NOT_ALLOWED)
+        if command.writes:
+            if self._read_only:
+                raise ReplyError(texts.SCRIPT_READ_ONLY)
+            if context.refusal is not None:
+                raise texts.cannot_write(context.refusal)
+        try:
+            return command.handler(context, args)
+        finally:
+            if context.changed:
+                context.collect(args)
+
+    def value(self, key: bytes) -> Value | None:
+        """The live container at a key, for reading only; None if there is no such key or it has expired."""
+        return self._context.find(key)

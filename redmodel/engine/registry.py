@@ -1,0 +1,108 @@
+"""The command table: each command's name, arity, flags and keys, beside the function that runs it.
+
+A file of commands opens with a `Table`, which is its table of contents, and binds each row to a function with
+``@table.handles("NAME")``. Nothing here runs a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from sys import maxsize
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from redmodel.engine.context import Context
+    from redmodel.engine.replies import Reply
+
+Args: TypeAlias = Sequence[bytes]
+"""A command's arguments, its name first; a handler must not change it, and may keep the bytes in it."""
+
+Handler: TypeAlias = "Callable[[Context, Args], Reply]"
+
+Row: TypeAlias = tuple[str, int, str, tuple[int, int, int]]
+"""Name (``CONTAINER|SUB`` for a subcommand), arity, flags, and the keys as (first, last, step) as in COMMAND INFO."""
+
+
+class Command:
+    """One command, ready to be called.
+
+    ``minimum`` and ``maximum`` bound the number of arguments with the name; ``writes`` says that it may change data;
+    ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is the array's in RESP2.
+    """
+
+    __slots__ = (
+        "arity",
+        "flags",
+        "handler",
+        "immediate",
+        "keys",
+        "maximum",
+        "minimum",
+        "name",
+        "nil_array",
+        "noscript",
+        "subcommands",
+        "writes",
+    )
+
+    def __init__(self, row: Row, handler: Handler) -> None:
+        name, self.arity, flags, self.keys = row
+        self.name = name.lower().encode()
+        self.flags = frozenset(flags.split())
+        self.handler = handler
+        self.minimum = abs(self.arity)
+        self.maximum = self.arity if self.arity > 0 else maxsize
+        self.writes = "write" in self.flags
+        self.noscript = "noscript" in self.flags
+        self.immediate = "immediate" in self.flags
+        self.nil_array = "nil_array" in self.flags
+        self.subcommands: dict[bytes, Command] = {}
+
+
+class Table:
+    """The commands of one file, in the order of its table of contents.
+
+    >>> table = Table(("PING", -1, "fast", (0, 0, 0)))
+    >>> @table.handles("PING")
+    ... def ping(context, args):
+    ...     return b"PONG"
+    >>> [command.name for command in table.commands()]
+    [b'ping']
+    """
+
+    def __init__(self, *rows: Row) -> None:
+        self._rows = {row[0]: row for row in rows}
+        self._handlers: dict[str, Handler] = {}
+
+    def handles(self, *names: str) -> Callable[[Handler], Handler]:
+        """Bind the rows of these names to the decorated function."""
+
+        def bind(handler: Handler) -> Handler:
+            for name in names:
+                if name not in self._rows or name in self._handlers:
+                    raise LookupError(f"{name} is not in the table of its file, or is handled twice")
+                self._handlers[name] = handler
+            return handler
+
+        return bind
+
+    def commands(self) -> list[Command]:
+        """Build the commands; a row without a function is a LookupError."""
+        missing = self._rows.keys() - self._handlers.keys()
+        if missing:
+            raise LookupError(f"no function handles {', '.join(sorted(missing))}")
+        return [Command(row, self._handlers[name]) for name, row in self._rows.items()]
+
+
+def collect(tables: Iterable[Table]) -> dict[bytes, Command]:
+    """Join tables into one look-up by name, in upper and in lower case, with subcommands inside their containers."""
+    found: dict[bytes, Command] = {}
+    for command in (command for table in tables for command in table.commands()):
+        container, _, sub = command.name.partition(b"|")
+        if sub:
+            found[container].subcommands[sub] = command
+        elif command.name in found:
+            raise LookupError(f"{command.name.decode()} is in two tables")
+        else:
+            found[command.name] = found[command.name.upper()] = command
+    return found

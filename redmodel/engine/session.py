@@ -1,0 +1,62 @@
+"""What the engine remembers about one connection: its database, its transaction, its names.
+
+Nothing here runs a command: the engine and the command files read and write these fields under the engine's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redmodel.engine.registry import Command
+
+_ids = count(1)
+
+
+class Session:
+    """The state of one connection: make one for each client, and give it with every command.
+
+    Args:
+        db: number of the database selected at first.
+        name: what ``CLIENT GETNAME`` answers.
+        protocol: 2 or 3, which ``HELLO`` changes; replies don't depend on it, the writer of the wire format does.
+        address: what ``CLIENT INFO`` shows as ``addr``.
+
+    >>> Session(db=3).db
+    3
+    """
+
+    __slots__ = (
+        "address",
+        "closing",
+        "db",
+        "dirty",
+        "id",
+        "library_name",
+        "library_version",
+        "name",
+        "protocol",
+        "queue",
+        "queue_failed",
+        "watched",
+    )
+
+    def __init__(self, db: int = 0, name: bytes = b"", *, protocol: int = 2, address: bytes = b"") -> None:
+        self.id = next(_ids)
+        self.db = db
+        self.name = name
+        self.protocol = protocol
+        self.address = address
+        self.library_name = b""
+        self.library_version = b""
+        #: QUIT was answered: the connection should be closed once the reply is sent.
+        self.closing = False
+        #: The commands queued since MULTI, or None outside a transaction.
+        self.queue: list[tuple[Command, Sequence[bytes]]] | None = None
+        #: A command was refused while queueing, so EXEC must answer EXECABORT.
+        self.queue_failed = False
+        #: (database, key) pairs under WATCH; ``dirty`` says that one of them has changed.
+        self.watched: set[tuple[int, bytes]] = set()
+        self.dirty = False

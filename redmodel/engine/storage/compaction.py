@@ -1,0 +1,56 @@
+"""Writing a new base for the log: the present data as the fewest commands.
+
+May live here: the base file's making. When it replaces the old log is `AppendOnlyLog`'s business.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.folder import LogFolder
+from redmodel.engine.storage.format import UnitEncoder
+from redmodel.engine.storage.manifest import TEMPORARY
+
+_BUFFER = 1 << 20
+
+
+def write_base(
+    files: FileSystem, folder: LogFolder, path: str, commands: Iterable[tuple[int, Sequence[bytes]]]
+) -> int:
+    """Write ``commands`` to a temporary file, sync it, and give it its name; returns its size.
+
+    Raises:
+        OSError: a step failed; what is left behind is deleted at the next opening.
+    """
+    temporary = os.path.join(folder.path, TEMPORARY + os.path.basename(path))
+    encoder = UnitEncoder()
+    size = 0
+    fd = folder.create(temporary)
+    try:
+        buffer = bytearray()
+        for command in commands:
+            buffer += encoder.encode((command,))
+            if len(buffer) >= _BUFFER:
+                size += _write_all(files, fd, buffer)
+                buffer = bytearray()
+        size += _write_all(files, fd, buffer)
+        files.fsync(fd)
+    finally:
+        files.close(fd)
+    if files.exists(path):
+        files.remove(path)
+    files.rename(temporary, path)
+    return size
+
+
+def _write_all(files: FileSystem, fd: int, data: bytearray) -> int:
+    with memoryview(data) as view:
+        done = 0
+        while done < len(view):
+            more = files.write(fd, view[done:])
+            if more <= 0:
+                raise OSError(0, "nothing was written")
+            done += more
+        return done

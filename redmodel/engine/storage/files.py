@@ -1,0 +1,136 @@
+"""The seam to the disk: every touch of a file by the storage goes through one `FileSystem`.
+
+May live here: thin wrappers over system calls, and nothing that decides. A test replaces the whole object to fail the
+n-th call, write short, or fill the disk; so each method is one step that can fail by itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+
+_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_OPEN |= getattr(os, "O_BINARY", 0)
+
+
+class FileSystem:
+    """The real disk, one method per step; every method raises `OSError` when the step fails.
+
+    Handles are file descriptors. A symlink, FIFO, device or directory in the place of a file is refused with `OSError`.
+    """
+
+    def make_directory(self, path: str) -> None:
+        """Make the directory, and those above it, unless it is there."""
+        os.makedirs(path, mode=DIRECTORY_MODE, exist_ok=True)
+
+    def list_directory(self, path: str) -> list[str]:
+        """The names in a directory, sorted."""
+        return sorted(os.listdir(path))
+
+    def exists(self, path: str) -> bool:
+        """Whether anything stands at the path, a dangling symlink included."""
+        return os.path.lexists(path)
+
+    def open_read(self, path: str) -> int:
+        """Open a regular file for reading."""
+        return _regular(os.open(path, os.O_RDONLY | _OPEN), path)
+
+    def open_append(self, path: str) -> int:
+        """Open a regular file that exists, for appending."""
+        return _regular(os.open(path, os.O_RDWR | os.O_APPEND | _OPEN), path)
+
+    def create(self, path: str) -> int:
+        """Make a new empty file, mode 0600, for appending; an existing one is an error."""
+        return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _OPEN, FILE_MODE)
+
+    def open_lock(self, path: str) -> int:
+        """Open the lock file, making it when it is missing."""
+        return _regular(os.open(path, os.O_RDWR | os.O_CREAT | _OPEN, FILE_MODE), path)
+
+    def size(self, fd: int) -> int:
+        """The file's size in bytes."""
+        return os.fstat(fd).st_size
+
+    def read(self, fd: int, size: int) -> bytes:
+        """Up to ``size`` bytes from where the last read ended; empty at the end."""
+        return os.read(fd, size)
+
+    def write(self, fd: int, data: bytes | memoryview) -> int:
+        """Write at the end of the file; returns how much was written, which may be less."""
+        return os.write(fd, data)
+
+    def fsync(self, fd: int) -> None:
+        """Wait until the file's data is on the disk itself."""
+        if sys.platform == "darwin":
+            # There fsync only reaches the drive's cache.
+            import fcntl
+
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        elif sys.platform == "win32":
+            os.fsync(fd)
+        else:
+            os.fdatasync(fd)
+
+    def fsync_directory(self, path: str) -> None:
+        """Wait until the directory's names are on the disk itself."""
+        if sys.platform == "win32":
+            return
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Cut the file to ``size`` bytes."""
+        os.ftruncate(fd, size)
+
+    def rename(self, source: str, target: str) -> None:
+        """Put ``source`` in the place of ``target``, in one step."""
+        os.replace(source, target)
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+        os.unlink(path)
+
+    def close(self, fd: int) -> None:
+        """Close a handle."""
+        os.close(fd)
+
+    def lock(self, fd: int) -> None:
+        """Take the file's lock for this open handle, or raise `BlockingIOError` at once.
+
+        The lock goes with the handle: it is free as soon as the process ends, however it ends.
+        """
+        if sys.platform == "win32":
+            import msvcrt
+
+            # One byte far behind the text, so that others can still read who holds the lock.
+            os.lseek(fd, 1 << 30, os.SEEK_SET)
+            try:
+                msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+            except OSError as error:
+                raise BlockingIOError(errno.EWOULDBLOCK, "locked") from error
+            finally:
+                os.lseek(fd, 0, os.SEEK_SET)
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _regular(fd: int, path: str) -> int:
+    """The descriptor itself when it is a plain file; otherwise it is closed and `OSError` raised."""
+    try:
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd

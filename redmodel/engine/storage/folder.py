@@ -1,0 +1,162 @@
+"""The directory of a store: finding the log in it, making a new one, and replacing the manifest.
+
+May live here: which files stand where, and the order of steps that leaves a whole log behind whenever it is
+interrupted. Not the contents of log files.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+
+from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.manifest import FILE, FOLDER, MANIFEST, TEMPORARY, Manifest, Part, parse_manifest
+from redmodel.errors import StorageError, StoreDamaged
+
+logger = logging.getLogger(__name__)
+
+_MANIFEST_LIMIT = 1 << 20
+
+
+class LogFolder:
+    """The log's files in ``directory``/appendonlydir, as its manifest lists them."""
+
+    def __init__(self, directory: str, files: FileSystem) -> None:
+        """Find the log; nothing is written yet, except that an old single-file log is taken in.
+
+        Raises:
+            StoreDamaged: the manifest can't be right, or is missing while log files are there.
+            StorageError: a step failed.
+        """
+        self.directory = directory
+        self.path = os.path.join(directory, FOLDER)
+        self._files = files
+        self._manifest_path = os.path.join(self.path, MANIFEST)
+        self.size_of: dict[str, int] = {}
+        try:
+            files.make_directory(self.path)
+            self.manifest = self._find()
+            self._finish_upgrade()
+            for part in self.manifest.parts:
+                self._measure(part)
+        except OSError as error:
+            raise StorageError(f"can't open the log in {self.path}: {error.strerror}", path=self.path) from error
+
+    def path_of(self, part: Part) -> str:
+        """Where a part's file is."""
+        return os.path.join(self.path, part.name)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Put a new manifest in the place of the old one, in one step.
+
+        Raises:
+            OSError: before the step the old manifest holds; when the last sync fails, either may.
+        """
+        temporary = os.path.join(self.path, TEMPORARY + MANIFEST)
+        self.write_file(temporary, manifest.dump())
+        self._files.rename(temporary, self._manifest_path)
+        self.manifest = manifest
+        self._files.fsync_directory(self.path)
+
+    def write_file(self, path: str, data: bytes) -> None:
+        """Make a file anew with this content, and wait until it is on the disk."""
+        fd = self.create(path)
+        try:
+            view = memoryview(data)
+            while view:
+                written = self._files.write(fd, view)
+                if written <= 0:
+                    raise OSError(0, "nothing was written")
+                view = view[written:]
+            self._files.fsync(fd)
+        finally:
+            self._files.close(fd)
+
+    def create(self, path: str) -> int:
+        """Make an empty file; what an interrupted rewrite left under the name is deleted, no manifest names it."""
+        if self._files.exists(path):
+            self._files.remove(path)
+        return self._files.create(path)
+
+    def clean(self) -> None:
+        """Delete what a rewrite left behind; a failure is logged, and does no harm."""
+        with suppress(OSError):
+            for name in self._files.list_directory(self.path):
+                if name.startswith(TEMPORARY):
+                    self._remove(name)
+        for part in self.manifest.history:
+            self._remove(part.name)
+
+    def _find(self) -> Manifest:
+        files = self._files
+        if files.exists(self._manifest_path):
+            return parse_manifest(self._read_manifest(), self._manifest_path)
+        orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{FILE}.")]
+        for name in orphans:
+            path = os.path.join(self.path, name)
+            fd = files.open_read(path)
+            try:
+                size = files.size(fd)
+            finally:
+                files.close(fd)
+            if size:
+                raise StoreDamaged(
+                    f"{self._manifest_path} is missing, but {name} holds {size} bytes: restore the manifest from a "
+                    f"backup, or write it anew with one line 'file NAME seq N type b|i' per log file",
+                    path=self._manifest_path,
+                )
+        if files.exists(os.path.join(self.directory, FILE)):
+            # A log of Redis before 7, one file: redis-server 7 takes it in as the base, and so do we. The manifest comes
+            # first, so that an interruption before the move is seen and the move made later.
+            self.write_manifest(Manifest(Part(FILE, 1)))
+            logger.info("took %s in as the base of the log", os.path.join(self.directory, FILE))
+            return self.manifest
+        return Manifest()
+
+    def _finish_upgrade(self) -> None:
+        """Move an old single-file log into the folder, once the manifest names it."""
+        base = self.manifest.base
+        old = os.path.join(self.directory, FILE)
+        if base and base.name == FILE and self._files.exists(old) and not self._files.exists(self.path_of(base)):
+            self._files.rename(old, self.path_of(base))
+            self._files.fsync_directory(self.path)
+            self._files.fsync_directory(self.directory)
+
+    def _read_manifest(self) -> bytes:
+        fd = self._files.open_read(self._manifest_path)
+        try:
+            size = self._files.size(fd)
+            if size > _MANIFEST_LIMIT:
+                raise StoreDamaged(
+                    f"{self._manifest_path} is {size} bytes long, which no manifest is: restore it from a backup",
+                    path=self._manifest_path,
+                )
+            text = b""
+            while len(text) < size and (data := self._files.read(fd, size)):
+                text += data
+            return text
+        finally:
+            self._files.close(fd)
+
+    def _measure(self, part: Part) -> None:
+        path = self.path_of(part)
+        if not self._files.exists(path):
+            raise StoreDamaged(
+                f"{path} is missing, but the manifest names it: restore the file from a backup, or delete its line "
+                f"from {self._manifest_path} to go on without what it held",
+                path=path,
+            )
+        fd = self._files.open_read(path)
+        try:
+            self.size_of[part.name] = self._files.size(fd)
+        finally:
+            self._files.close(fd)
+
+    def _remove(self, name: str) -> None:
+        path = os.path.join(self.path, name)
+        try:
+            if self._files.exists(path):
+                self._files.remove(path)
+        except OSError as error:
+            logger.warning("can't delete %s, which the log no longer needs: %s", path, error.strerror)

@@ -1,0 +1,143 @@
+"""The manifest of a multi-part append-only log: which files make up the log, in which order.
+
+May live here: the manifest's text, read and written, and the names of the files in it. No I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from redmodel.errors import StoreDamaged
+
+FOLDER = "appendonlydir"
+FILE = "appendonly.aof"
+MANIFEST = f"{FILE}.manifest"
+TEMPORARY = "temp-"
+
+_LINE_LIMIT = 1024
+_MAX_SEQUENCE = 1 << 62  # leaves room to count on
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\S+')
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", "b": "\b"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file of the log: its name in the folder, and its sequence number among its kind."""
+
+    name: str
+    sequence: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of a log: at most one base, then the increments in order; ``history`` waits to be deleted."""
+
+    base: Part | None = None
+    increments: tuple[Part, ...] = ()
+    history: tuple[Part, ...] = field(default=())
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Base and increments, in the order in which they are read."""
+        return (*((self.base,) if self.base else ()), *self.increments)
+
+    def with_increment(self) -> Manifest:
+        """The same log with one more, empty, increment at its end."""
+        return replace(self, increments=(*self.increments, self.next_increment()))
+
+    def rewritten(self) -> Manifest:
+        """What the log is after a rewrite: a new base, one new increment, and all else history."""
+        sequence = self.base.sequence + 1 if self.base else 1
+        base = Part(f"{FILE}.{sequence}.base.aof", sequence)
+        return Manifest(base, (self.next_increment(),), (*self.history, *self.parts))
+
+    def next_increment(self) -> Part:
+        sequence = self.increments[-1].sequence + 1 if self.increments else 1
+        return Part(f"{FILE}.{sequence}.incr.aof", sequence)
+
+    def dump(self) -> bytes:
+        """The manifest's text.
+
+        >>> Manifest().with_increment().dump()
+        b'file appendonly.aof.1.incr.aof seq 1 type i\\n'
+        """
+        lines = [_line(self.base, "b")] if self.base else []
+        lines += [_line(part, "h") for part in self.history]
+        lines += [_line(part, "i") for part in self.increments]
+        return "".join(lines).encode()
+
+
+def parse_manifest(text: bytes, path: str) -> Manifest:
+    """Read a manifest's text.
+
+    Comment lines and further key-value pairs are passed over, as redis-server does.
+
+    Raises:
+        StoreDamaged: a line that is no file entry, two bases, increments out of order, or no entry at all.
+    """
+    base: Part | None = None
+    increments: list[Part] = []
+    history: list[Part] = []
+    offset = 0
+    for raw in text.splitlines(keepends=True):
+        if not raw.startswith(b"#"):
+            part, kind = _entry(raw, path, offset)
+            if kind == "b":
+                if base is not None:
+                    raise _damaged(path, offset, "names two base files")
+                base = part
+            elif kind == "h":
+                history.append(part)
+            else:
+                if increments and part.sequence <= increments[-1].sequence:
+                    raise _damaged(path, offset, "has increments out of order")
+                increments.append(part)
+        offset += len(raw)
+    if base is None and not increments:
+        raise _damaged(path, 0, "names no file")
+    return Manifest(base, tuple(increments), tuple(history))
+
+
+def _entry(raw: bytes, path: str, offset: int) -> tuple[Part, str]:
+    """The part and the type that one line states."""
+    try:
+        line = raw.decode()
+    except UnicodeDecodeError:
+        raise _damaged(path, offset, "has a line that is not text") from None
+    if len(raw) > _LINE_LIMIT or not raw.endswith(b"\n") or not line.isprintable() and "\0" in line:
+        raise _damaged(path, offset, "has a line that is too long, cut off or not text")
+    tokens = [_unquoted(token) for token in _TOKEN.findall(line)]
+    if len(tokens) < 6 or len(tokens) % 2:
+        raise _damaged(path, offset, "has a line that is no file entry")
+    pairs = dict(zip((token.lower() for token in tokens[::2]), tokens[1::2], strict=True))
+    name, sequence, kind = pairs.get("file"), pairs.get("seq"), pairs.get("type")
+    if not name or sequence is None or kind not in ("b", "i", "h"):
+        raise _damaged(path, offset, "has a line that is no file entry")
+    if "/" in name or "\\" in name or "\0" in name or name in (".", ".."):
+        raise _damaged(path, offset, "names a file outside its own directory")
+    if not (sequence.isascii() and sequence.isdigit() and len(sequence) <= 19 and 0 < int(sequence) <= _MAX_SEQUENCE):
+        raise _damaged(path, offset, "has a sequence number that is none")
+    return Part(name, int(sequence)), kind
+
+
+def _unquoted(token: str) -> str:
+    if token.startswith('"') and token.endswith('"') and len(token) > 1:
+        return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), token[1:-1])
+    return token
+
+
+def _line(part: Part, kind: str) -> str:
+    plain = part.name.isascii() and part.name.isprintable() and not set(part.name) & set(" \"'\\#")
+    escaped = part.name.replace("\\", "\\\\").replace('"', '\\"')
+    name = part.name if plain else f'"{escaped}"'
+    return f"file {name} seq {part.sequence} type {kind}\n"
+
+
+def _damaged(path: str, offset: int, what: str) -> StoreDamaged:
+    return StoreDamaged(
+        f"{path} {what} (at byte {offset}): restore the manifest from a backup, or write it anew with one line "
+        f"'file NAME seq N type b|i' per log file; the log files themselves are untouched",
+        path=path,
+        offset=offset,
+    )

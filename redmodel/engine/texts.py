@@ -1,0 +1,129 @@
+"""Every error text of the engine, in Redis' own words; a text that depends on its case is a function.
+
+All were compared with redis-server 7.0.15. Nothing here decides when an error is due.
+"""
+
+from __future__ import annotations
+
+from redmodel.errors import ReplyError
+
+WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
+SYNTAX = "ERR syntax error"
+NOT_AN_INTEGER = "ERR value is not an integer or out of range"
+NOT_A_FLOAT = "ERR value is not a valid float"
+OUT_OF_RANGE = "ERR value is out of range"
+NOT_POSITIVE = "ERR value is out of range, must be positive"
+OVERFLOW = "ERR increment or decrement would overflow"
+NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity"
+NO_SUCH_KEY = "ERR no such key"
+SAME_OBJECT = "ERR source and destination objects are the same"
+DB_RANGE = "ERR DB index is out of range"
+INVALID_CURSOR = "ERR invalid cursor"
+TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)"
+OFFSET_RANGE = "ERR offset is out of range"
+INDEX_RANGE = "ERR index out of range"
+
+EXPIRE_NX_AND_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible"
+EXPIRE_GT_AND_LT = "ERR GT and LT options at the same time are not compatible"
+
+HASH_NOT_AN_INTEGER = "ERR hash value is not an integer"
+HASH_NOT_A_FLOAT = "ERR hash value is not a float"
+
+ZADD_NX_XX = "ERR XX and NX options at the same time are not compatible"
+ZADD_NX_GT_LT = "ERR GT, LT, and/or NX options at the same time are not compatible"
+ZADD_INCR_PAIR = "ERR INCR option supports a single increment-element pair"
+SCORE_NAN = "ERR resulting score is not a number (NaN)"
+MIN_MAX_FLOAT = "ERR min or max is not a float"
+MIN_MAX_LEX = "ERR min or max not valid string range item"
+LIMIT_ALONE = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX"
+WITHSCORES_BYLEX = "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
+WEIGHT_NOT_A_FLOAT = "ERR weight value is not a float"
+NUMKEYS_POSITIVE = "ERR numkeys should be greater than 0"
+NUMKEYS_TOO_MANY = "ERR Number of keys can't be greater than number of args"
+NUMKEYS_NEGATIVE = "ERR Number of keys can't be negative"
+LIMIT_NEGATIVE = "ERR LIMIT can't be negative"
+COUNT_POSITIVE = "ERR count should be greater than 0"
+
+LCS_NOT_STRINGS = "ERR The specified keys must contain string values"
+LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX."
+LCS_TOO_LONG = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
+
+MULTI_NESTED = "ERR MULTI calls can not be nested"
+EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI"
+DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI"
+WATCH_IN_MULTI = "ERR WATCH inside MULTI is not allowed"
+NOT_IN_MULTI = "ERR Command not allowed inside a transaction"
+EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors."
+
+NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
+NO_INTERPRETER = "ERR this engine runs registered procedures only, and this script is not one of them"
+SCRIPT_UNKNOWN_COMMAND = "ERR Unknown Redis command called from script"
+SCRIPT_ARITY = "ERR Wrong number of args calling Redis command from script"
+SCRIPT_NOT_ALLOWED = "ERR This Redis command is not allowed from script"
+SCRIPT_FLUSH_OPTION = "ERR SCRIPT FLUSH only support SYNC|ASYNC option"
+SCRIPT_READ_ONLY = "ERR Write commands are not allowed from read-only scripts."
+
+NO_PROTOCOL = "NOPROTO unsupported protocol version"
+PROTOCOL_NOT_AN_INTEGER = "ERR Protocol version is not an integer or out of range"
+CLIENT_NAME = "ERR Client names cannot contain spaces, newlines or special characters."
+NO_PASSWORD = (
+    "ERR AUTH <password> called without any password configured for the default user. "
+    "Are you sure your configuration is correct?"
+)
+WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled."
+LFU_OFF = (
+    "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+    "between policies at runtime LRU and LFU data will take some time to adjust."
+)
+
+
+def shown(text: bytes) -> str:
+    """Turn bytes that came from a client into text for an error line; line ends become spaces."""
+    return text.decode("utf-8", "backslashreplace").replace("\r", " ").replace("\n", " ")
+
+
+def wrong_type() -> ReplyError:
+    """The key holds another type than the command works on."""
+    return ReplyError(WRONG_TYPE)
+
+
+def syntax() -> ReplyError:
+    """The options of a command can't be read."""
+    return ReplyError(SYNTAX)
+
+
+def arity(name: bytes) -> ReplyError:
+    """Too few or too many arguments; ``name`` is in lower case, and ``container|sub`` for a subcommand."""
+    return ReplyError(f"ERR wrong number of arguments for '{name.decode()}' command")
+
+
+def unknown_command(name: bytes, rest: list[bytes]) -> ReplyError:
+    """No such command; Redis shows at most 128 bytes of the name and of the arguments."""
+    parts: list[str] = []
+    room = 128
+    for arg in rest:
+        if room <= 0:
+            break
+        parts.append(f"'{shown(arg[:room])}' ")
+        room -= len(parts[-1])
+    return ReplyError(f"ERR unknown command '{shown(name[:128])}', with args beginning with: {''.join(parts)}")
+
+
+def unknown_subcommand(container: bytes, sub: bytes) -> ReplyError:
+    """The container is known, its subcommand is not."""
+    return ReplyError(f"ERR unknown subcommand '{shown(sub[:128])}'. Try {container.decode().upper()} HELP.")
+
+
+def invalid_expire(name: bytes) -> ReplyError:
+    """A time to live that is not positive or too big; ``name`` is the command as the client wrote it."""
+    return ReplyError(f"ERR invalid expire time in '{name.decode().lower()}' command")
+
+
+def unsupported_option(option: bytes) -> ReplyError:
+    """EXPIRE's words for an option that it does not know."""
+    return ReplyError(f"ERR Unsupported option {shown(option)}")
+
+
+def cannot_write(reason: str) -> ReplyError:
+    """The storage failed, so the engine takes no more writes."""
+    return ReplyError(f"MISCONF Errors writing to the AOF file: {reason}")

@@ -1,0 +1,1 @@
+"""What a key can hold: the containers, and the table which tells Redis' name of each."""
