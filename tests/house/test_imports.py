@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str] | None] = {
 # Where a package that is slow to import, or belongs to one back end, may be imported.
 IN_ITS_ROOM = {
     "redis": ("database/over_", "database/client", "engine/client", "cli/"),
-    "hiredis": ("database/over_", "database/client"),
+    "hiredis": ("database/over_", "database/client", "engine/storage/"),
     "fakeredis": ("database/over_",),
     "asyncio": ("database/", "server/", "engine/client", "cli/", "fastapi.py", "pytest_plugin.py"),
     "typer": ("cli/",),

@@ -5,8 +5,8 @@ May live here: the base file's making. When it replaces the old log is `AppendOn
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.folder import LogFolder
@@ -17,14 +17,14 @@ _BUFFER = 1 << 20
 
 
 def write_base(
-    files: FileSystem, folder: LogFolder, path: str, commands: Iterable[tuple[int, Sequence[bytes]]]
+    files: FileSystem, folder: LogFolder, path: Path, commands: Iterable[tuple[int, Sequence[bytes]]]
 ) -> int:
     """Write ``commands`` to a temporary file, sync it, and give it its name; returns its size.
 
     Raises:
         OSError: a step failed; what is left behind is deleted at the next opening.
     """
-    temporary = os.path.join(folder.path, TEMPORARY + os.path.basename(path))
+    temporary = folder.path / (TEMPORARY + path.name)
     encoder = UnitEncoder()
     size = 0
     fd = folder.create(temporary)

@@ -10,12 +10,13 @@ import errno
 import os
 import stat
 import sys
+from pathlib import Path
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 
-_OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_OPEN |= getattr(os, "O_BINARY", 0)
+# O_NONBLOCK: opening a FIFO must not wait for its other end.
+_OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 
 
 class FileSystem:
@@ -24,31 +25,31 @@ class FileSystem:
     Handles are file descriptors. A symlink, FIFO, device or directory in the place of a file is refused with `OSError`.
     """
 
-    def make_directory(self, path: str) -> None:
+    def make_directory(self, path: Path) -> None:
         """Make the directory, and those above it, unless it is there."""
-        os.makedirs(path, mode=DIRECTORY_MODE, exist_ok=True)
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
 
-    def list_directory(self, path: str) -> list[str]:
+    def list_directory(self, path: Path) -> list[str]:
         """The names in a directory, sorted."""
-        return sorted(os.listdir(path))
+        return sorted(entry.name for entry in path.iterdir())
 
-    def exists(self, path: str) -> bool:
+    def exists(self, path: Path) -> bool:
         """Whether anything stands at the path, a dangling symlink included."""
         return os.path.lexists(path)
 
-    def open_read(self, path: str) -> int:
+    def open_read(self, path: Path) -> int:
         """Open a regular file for reading."""
         return _regular(os.open(path, os.O_RDONLY | _OPEN), path)
 
-    def open_append(self, path: str) -> int:
+    def open_append(self, path: Path) -> int:
         """Open a regular file that exists, for appending."""
         return _regular(os.open(path, os.O_RDWR | os.O_APPEND | _OPEN), path)
 
-    def create(self, path: str) -> int:
+    def create(self, path: Path) -> int:
         """Make a new empty file, mode 0600, for appending; an existing one is an error."""
         return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _OPEN, FILE_MODE)
 
-    def open_lock(self, path: str) -> int:
+    def open_lock(self, path: Path) -> int:
         """Open the lock file, making it when it is missing."""
         return _regular(os.open(path, os.O_RDWR | os.O_CREAT | _OPEN, FILE_MODE), path)
 
@@ -76,7 +77,7 @@ class FileSystem:
         else:
             os.fdatasync(fd)
 
-    def fsync_directory(self, path: str) -> None:
+    def fsync_directory(self, path: Path) -> None:
         """Wait until the directory's names are on the disk itself."""
         if sys.platform == "win32":
             return
@@ -90,13 +91,13 @@ class FileSystem:
         """Cut the file to ``size`` bytes."""
         os.ftruncate(fd, size)
 
-    def rename(self, source: str, target: str) -> None:
+    def rename(self, source: Path, target: Path) -> None:
         """Put ``source`` in the place of ``target``, in one step."""
-        os.replace(source, target)
+        source.replace(target)
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: Path) -> None:
         """Delete a file."""
-        os.unlink(path)
+        path.unlink()
 
     def close(self, fd: int) -> None:
         """Close a handle."""
@@ -124,12 +125,12 @@ class FileSystem:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _regular(fd: int, path: str) -> int:
+def _regular(fd: int, path: Path) -> int:
     """The descriptor itself when it is a plain file; otherwise it is closed and `OSError` raised."""
     try:
         mode = os.fstat(fd).st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
     except BaseException:
         os.close(fd)
         raise

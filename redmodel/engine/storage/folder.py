@@ -7,8 +7,8 @@ interrupted. Not the contents of log files.
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
+from pathlib import Path
 
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.manifest import FILE, FOLDER, MANIFEST, TEMPORARY, Manifest, Part, parse_manifest
@@ -22,7 +22,7 @@ _MANIFEST_LIMIT = 1 << 20
 class LogFolder:
     """The log's files in ``directory``/appendonlydir, as its manifest lists them."""
 
-    def __init__(self, directory: str, files: FileSystem) -> None:
+    def __init__(self, directory: Path, files: FileSystem) -> None:
         """Find the log; nothing is written yet, except that an old single-file log is taken in.
 
         Raises:
@@ -30,9 +30,9 @@ class LogFolder:
             StorageError: a step failed.
         """
         self.directory = directory
-        self.path = os.path.join(directory, FOLDER)
+        self.path = directory / FOLDER
         self._files = files
-        self._manifest_path = os.path.join(self.path, MANIFEST)
+        self._manifest_path = self.path / MANIFEST
         self.size_of: dict[str, int] = {}
         try:
             files.make_directory(self.path)
@@ -41,11 +41,11 @@ class LogFolder:
             for part in self.manifest.parts:
                 self._measure(part)
         except OSError as error:
-            raise StorageError(f"can't open the log in {self.path}: {error.strerror}", path=self.path) from error
+            raise StorageError(f"can't open the log in {self.path}: {error.strerror}", path=str(self.path)) from error
 
-    def path_of(self, part: Part) -> str:
+    def path_of(self, part: Part) -> Path:
         """Where a part's file is."""
-        return os.path.join(self.path, part.name)
+        return self.path / part.name
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Put a new manifest in the place of the old one, in one step.
@@ -53,13 +53,13 @@ class LogFolder:
         Raises:
             OSError: before the step the old manifest holds; when the last sync fails, either may.
         """
-        temporary = os.path.join(self.path, TEMPORARY + MANIFEST)
+        temporary = self.path / (TEMPORARY + MANIFEST)
         self.write_file(temporary, manifest.dump())
         self._files.rename(temporary, self._manifest_path)
         self.manifest = manifest
         self._files.fsync_directory(self.path)
 
-    def write_file(self, path: str, data: bytes) -> None:
+    def write_file(self, path: Path, data: bytes) -> None:
         """Make a file anew with this content, and wait until it is on the disk."""
         fd = self.create(path)
         try:
@@ -73,7 +73,7 @@ class LogFolder:
         finally:
             self._files.close(fd)
 
-    def create(self, path: str) -> int:
+    def create(self, path: Path) -> int:
         """Make an empty file; what an interrupted rewrite left under the name is deleted, no manifest names it."""
         if self._files.exists(path):
             self._files.remove(path)
@@ -94,7 +94,7 @@ class LogFolder:
             return parse_manifest(self._read_manifest(), self._manifest_path)
         orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{FILE}.")]
         for name in orphans:
-            path = os.path.join(self.path, name)
+            path = self.path / name
             fd = files.open_read(path)
             try:
                 size = files.size(fd)
@@ -104,20 +104,20 @@ class LogFolder:
                 raise StoreDamaged(
                     f"{self._manifest_path} is missing, but {name} holds {size} bytes: restore the manifest from a "
                     f"backup, or write it anew with one line 'file NAME seq N type b|i' per log file",
-                    path=self._manifest_path,
+                    path=str(self._manifest_path),
                 )
-        if files.exists(os.path.join(self.directory, FILE)):
-            # A log of Redis before 7, one file: redis-server 7 takes it in as the base, and so do we. The manifest comes
-            # first, so that an interruption before the move is seen and the move made later.
+        if files.exists(self.directory / FILE):
+            # The one file of a Redis before 7: redis-server 7 takes it in as the base, and so do we. The manifest
+            # comes first, so that an interruption before the move is seen and the move made later.
             self.write_manifest(Manifest(Part(FILE, 1)))
-            logger.info("took %s in as the base of the log", os.path.join(self.directory, FILE))
+            logger.info("took %s in as the base of the log", self.directory / FILE)
             return self.manifest
         return Manifest()
 
     def _finish_upgrade(self) -> None:
         """Move an old single-file log into the folder, once the manifest names it."""
         base = self.manifest.base
-        old = os.path.join(self.directory, FILE)
+        old = self.directory / FILE
         if base and base.name == FILE and self._files.exists(old) and not self._files.exists(self.path_of(base)):
             self._files.rename(old, self.path_of(base))
             self._files.fsync_directory(self.path)
@@ -130,7 +130,7 @@ class LogFolder:
             if size > _MANIFEST_LIMIT:
                 raise StoreDamaged(
                     f"{self._manifest_path} is {size} bytes long, which no manifest is: restore it from a backup",
-                    path=self._manifest_path,
+                    path=str(self._manifest_path),
                 )
             text = b""
             while len(text) < size and (data := self._files.read(fd, size)):
@@ -145,7 +145,7 @@ class LogFolder:
             raise StoreDamaged(
                 f"{path} is missing, but the manifest names it: restore the file from a backup, or delete its line "
                 f"from {self._manifest_path} to go on without what it held",
-                path=path,
+                path=str(path),
             )
         fd = self._files.open_read(path)
         try:
@@ -154,7 +154,7 @@ class LogFolder:
             self._files.close(fd)
 
     def _remove(self, name: str) -> None:
-        path = os.path.join(self.path, name)
+        path = self.path / name
         try:
             if self._files.exists(path):
                 self._files.remove(path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import cast
 
 try:
     from hiredis import HiredisError, Reader
@@ -136,9 +137,10 @@ class CommandDecoder:
         units: list[Command] = []
         transaction: list[Command] | None = None
         try:
-            while (args := reader.gets()) is not False:
-                if type(args) is not list:
+            while (reply := reader.gets()) is not False:
+                if type(reply) is not list:
                     return None
+                args = cast("list[bytes]", reply)
                 if len(args) == 1 and (name := args[0].upper()) in (b"MULTI", b"EXEC"):
                     if (name == b"MULTI") is (transaction is not None):
                         return None

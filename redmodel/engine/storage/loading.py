@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.format import Command, CommandDecoder, is_torn
@@ -20,7 +21,7 @@ _CHUNK_LIMIT = 1 << 26
 _TAIL_LIMIT = 1 << 28  # more than the largest argument: what is left after a torn command is never longer
 
 
-def load_file(files: FileSystem, path: str, *, last: bool) -> Iterator[Command]:
+def load_file(files: FileSystem, path: Path, *, last: bool) -> Iterator[Command]:
     """Yield a log file's commands; transactions whole, without their MULTI and EXEC.
 
     The torn end of the last file is cut off, with a line in the log that says what was dropped.
@@ -56,7 +57,7 @@ def load_file(files: FileSystem, path: str, *, last: bool) -> Iterator[Command]:
         finally:
             files.close(fd)
     except OSError as error:
-        raise StorageError(f"can't read {path}: {error.strerror}", path=path) from error
+        raise StorageError(f"can't read {path}: {error.strerror}", path=str(path)) from error
     if not tail and not decoder.in_transaction:
         return
     if (done < size) or not is_torn(tail):
@@ -76,7 +77,7 @@ def load_file(files: FileSystem, path: str, *, last: bool) -> Iterator[Command]:
     )
 
 
-def _cut(files: FileSystem, path: str, offset: int) -> None:
+def _cut(files: FileSystem, path: Path, offset: int) -> None:
     try:
         fd = files.open_append(path)
         try:
@@ -85,22 +86,22 @@ def _cut(files: FileSystem, path: str, offset: int) -> None:
         finally:
             files.close(fd)
     except OSError as error:
-        raise StorageError(f"can't cut the torn end off {path}: {error.strerror}", path=path) from error
+        raise StorageError(f"can't cut the torn end off {path}: {error.strerror}", path=str(path)) from error
 
 
-def _damaged(path: str, offset: int, reason: str, dropped: int) -> StoreDamaged:
+def _damaged(path: Path, offset: int, reason: str, dropped: int) -> StoreDamaged:
     return StoreDamaged(
         f"{path} is damaged at byte {offset} ({reason}). Nothing was changed. Restore the directory from a backup; or, "
         f"on a copy, run 'redis-check-aof --fix' on its manifest, which keeps what stands before the damage and drops "
         f"up to {dropped} bytes",
-        path=path,
+        path=str(path),
         offset=offset,
     )
 
 
-def _is_snapshot(path: str) -> StorageError:
+def _is_snapshot(path: Path) -> StorageError:
     return StorageError(
         f"{path} is an RDB snapshot, which is not read yet: on the redis-server that wrote it, run "
         f"'CONFIG SET aof-use-rdb-preamble no' and 'BGREWRITEAOF', and copy the directory again",
-        path=path,
+        path=str(path),
     )

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from redmodel.engine.storage.files import FileSystem
 from redmodel.errors import StorageError, StoreLocked
@@ -24,20 +25,22 @@ class DirectoryLock:
     The file stays behind when the lock is given back: deleting it would let two openers hold two different files.
     """
 
-    def __init__(self, directory: str, files: FileSystem) -> None:
+    def __init__(self, directory: Path, files: FileSystem) -> None:
         """Take the lock, or raise.
 
         Raises:
             StoreLocked: another process, or another handle of this one, holds it; ``pid`` and ``host`` say who.
             StorageError: the lock file can't be made or locked.
         """
-        self.path = os.path.join(directory, LOCK_NAME)
+        self.path = directory / LOCK_NAME
         self._files = files
         self._fd: int | None = None
         try:
             fd = files.open_lock(self.path)
         except OSError as error:
-            raise StorageError(f"can't open the lock file {self.path}: {error.strerror}", path=self.path) from error
+            raise StorageError(
+                f"can't open the lock file {self.path}: {error.strerror}", path=str(self.path)
+            ) from error
         try:
             files.lock(fd)
         except BlockingIOError as error:
@@ -46,7 +49,7 @@ class DirectoryLock:
         except OSError as error:
             _close_quietly(files, fd)
             raise StorageError(
-                f"can't lock {self.path}: {error.strerror}; the file system may not support locks", path=self.path
+                f"can't lock {self.path}: {error.strerror}; the file system may not support locks", path=str(self.path)
             ) from error
         try:
             files.truncate(fd, 0)
@@ -55,7 +58,9 @@ class DirectoryLock:
                 raise OSError(0, "short write")
         except OSError as error:
             _close_quietly(files, fd)
-            raise StorageError(f"can't write the lock file {self.path}: {error.strerror}", path=self.path) from error
+            raise StorageError(
+                f"can't write the lock file {self.path}: {error.strerror}", path=str(self.path)
+            ) from error
         self._fd = fd
 
     def release(self) -> None:
@@ -81,16 +86,15 @@ class DirectoryLock:
         who = f"process {pid} on {host}" if pid is not None else "another process"
         if pid == os.getpid() and host == socket.gethostname():
             who = f"this process ({pid})"
-        directory = os.path.dirname(self.path)
         return StoreLocked(
-            f"{directory} is open in {who}; close it there, or open another directory",
-            path=self.path,
+            f"{self.path.parent} is open in {who}; close it there, or open another directory",
+            path=str(self.path),
             pid=pid,
             host=host,
         )
 
 
-def _read_holder(files: FileSystem, path: str) -> tuple[int | None, str]:
+def _read_holder(files: FileSystem, path: Path) -> tuple[int | None, str]:
     """The pid and host that the lock file names, as far as they can be read."""
     try:
         fd = files.open_read(path)

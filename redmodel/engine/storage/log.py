@@ -9,6 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from redmodel.engine.storage.compaction import write_base
 from redmodel.engine.storage.files import FileSystem
@@ -54,7 +55,7 @@ class AppendOnlyLog:
         """
         if fsync not in ("always", "everysec", "no"):
             raise ValueError(f"fsync is 'always', 'everysec' or 'no', not {fsync!r}")
-        self.directory = os.path.abspath(os.fspath(directory))
+        self.directory = Path(directory).absolute()
         self.fsync: Policy = fsync
         self._files = files or FileSystem()
         self._encoder = UnitEncoder()
@@ -63,7 +64,7 @@ class AppendOnlyLog:
         try:
             self._files.make_directory(self.directory)
         except OSError as error:
-            raise StorageError(f"can't make {self.directory}: {error.strerror}", path=self.directory) from error
+            raise StorageError(f"can't make {self.directory}: {error.strerror}", path=str(self.directory)) from error
         self._lock = DirectoryLock(self.directory, self._files)
         try:
             self._folder = LogFolder(self.directory, self._files)
@@ -118,7 +119,8 @@ class AppendOnlyLog:
             writer = self._writer
             if writer is None:
                 raise StorageError(
-                    f"{self.directory} is {'not read to its end yet' if self._open else 'closed'}", path=self.directory
+                    f"{self.directory} is {'not read to its end yet' if self._open else 'closed'}",
+                    path=str(self.directory),
                 )
             data = self._encoder.encode(unit)
             writer.write(data)
@@ -130,7 +132,9 @@ class AppendOnlyLog:
             self._writer.sync()
 
     def compact(self, commands: Iterable[tuple[int, Sequence[bytes]]]) -> None:
-        """Replace the log by a base of these commands, which must rebuild the present data; no append may run meanwhile.
+        """Replace the log by a base of these commands, which must rebuild the present data.
+
+        Appends wait meanwhile.
 
         Raises:
             StorageError: a step failed. The old log holds then, unless the failed step was the last one: after that
@@ -138,7 +142,7 @@ class AppendOnlyLog:
         """
         with self._append_lock:
             if self._writer is None:
-                raise StorageError(f"{self.directory} is closed or not read to its end yet", path=self.directory)
+                raise StorageError(f"{self.directory} is closed or not read to its end yet", path=str(self.directory))
             old = self._folder.manifest
             manifest = old.rewritten()
             assert manifest.base is not None
@@ -157,7 +161,9 @@ class AppendOnlyLog:
                         self._writer.refuse("replace the manifest of", error)
                     raise
             except OSError as error:
-                raise StorageError(f"can't rewrite the log as {path}: {error.strerror or error}", path=path) from error
+                raise StorageError(
+                    f"can't rewrite the log as {path}: {error.strerror or error}", path=str(path)
+                ) from error
             writer, self._writer = self._writer, LogWriter(self._files, fd, increment, self.fsync)
             self._encoder = UnitEncoder()
             self._size = size
@@ -211,7 +217,9 @@ class AppendOnlyLog:
                     files.close(fd)
                     raise
         except OSError as error:
-            raise StorageError(f"can't open the log in {folder.path} for writing: {error.strerror}", path=folder.path) from error
+            raise StorageError(
+                f"can't open the log in {folder.path} for writing: {error.strerror}", path=str(folder.path)
+            ) from error
         self._writer = LogWriter(files, fd, path, self.fsync)
         folder.clean()
         self._rewrite_manifest_without_history()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from redmodel.errors import StoreDamaged
 
@@ -68,7 +69,7 @@ class Manifest:
         return "".join(lines).encode()
 
 
-def parse_manifest(text: bytes, path: str) -> Manifest:
+def parse_manifest(text: bytes, path: Path) -> Manifest:
     """Read a manifest's text.
 
     Comment lines and further key-value pairs are passed over, as redis-server does.
@@ -99,13 +100,13 @@ def parse_manifest(text: bytes, path: str) -> Manifest:
     return Manifest(base, tuple(increments), tuple(history))
 
 
-def _entry(raw: bytes, path: str, offset: int) -> tuple[Part, str]:
+def _entry(raw: bytes, path: Path, offset: int) -> tuple[Part, str]:
     """The part and the type that one line states."""
     try:
         line = raw.decode()
     except UnicodeDecodeError:
         raise _damaged(path, offset, "has a line that is not text") from None
-    if len(raw) > _LINE_LIMIT or not raw.endswith(b"\n") or not line.isprintable() and "\0" in line:
+    if len(raw) > _LINE_LIMIT or not raw.endswith(b"\n") or "\0" in line:
         raise _damaged(path, offset, "has a line that is too long, cut off or not text")
     tokens = [_unquoted(token) for token in _TOKEN.findall(line)]
     if len(tokens) < 6 or len(tokens) % 2:
@@ -134,10 +135,10 @@ def _line(part: Part, kind: str) -> str:
     return f"file {name} seq {part.sequence} type {kind}\n"
 
 
-def _damaged(path: str, offset: int, what: str) -> StoreDamaged:
+def _damaged(path: Path, offset: int, what: str) -> StoreDamaged:
     return StoreDamaged(
         f"{path} {what} (at byte {offset}): restore the manifest from a backup, or write it anew with one line "
         f"'file NAME seq N type b|i' per log file; the log files themselves are untouched",
-        path=path,
+        path=str(path),
         offset=offset,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import Literal
 
 from redmodel.engine.storage.files import FileSystem
@@ -28,7 +29,7 @@ class LogWriter:
     After a failed write or fsync the file is never touched again: what the kernel did with the data can't be known.
     """
 
-    def __init__(self, files: FileSystem, fd: int, path: str, policy: Policy) -> None:
+    def __init__(self, files: FileSystem, fd: int, path: Path, policy: Policy) -> None:
         self.path = path
         self.failure: StorageError | None = None
         self._files = files
@@ -115,7 +116,7 @@ class LogWriter:
             self._closed = True
             self.failure = StorageError(
                 f"{self.path} belongs to the process that this one was forked from: open the store after the fork",
-                path=self.path,
+                path=str(self.path),
             )
             self._files.close(self._fd)
 
@@ -172,14 +173,14 @@ class LogWriter:
         self.failure = StorageError(
             f"can't {verb} {self.path}: {error.strerror or error}. What was acknowledged before is kept as the fsync "
             f"policy promises; free space or mend the disk, then open the store again",
-            path=self.path,
+            path=str(self.path),
         )
         return self.failure
 
     def _refusal(self) -> StorageError:
         if self.failure is None:
-            return StorageError(f"{self.path} is closed: open the store again", path=self.path)
-        return StorageError(str(self.failure), path=self.path)
+            return StorageError(f"{self.path} is closed: open the store again", path=str(self.path))
+        return StorageError(str(self.failure), path=str(self.path))
 
 
 def _sync_each_second(ref: weakref.ref[LogWriter], wake: threading.Event, stop: threading.Event) -> None:
