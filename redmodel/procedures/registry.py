@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha1
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol
 
 
@@ -48,5 +48,5 @@ class Procedure:
 
 def lua(*names: str) -> str:
     """The text of Lua files of this room, joined in order."""
-    room = files("redmodel.procedures")
+    room = Path(__file__).parent
     return "\n".join((room / f"{name}.lua").read_text(encoding="utf-8") for name in names)

@@ -1,0 +1,162 @@
+"""The asyncio handle. Each verb is one line that runs a plan; what the verbs decide stands in ``redmodel.plan``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from redmodel.database.backend import AsyncBackend, open_async_backend
+from redmodel.database.driver import run_async
+from redmodel.database.query import AsyncQuery
+from redmodel.model import Condition, Model
+from redmodel.plan import delete as deletes
+from redmodel.plan import get as gets
+from redmodel.plan import save as saves
+from redmodel.plan import ttl as ttls
+from redmodel.plan.find import Selection, find_count
+from redmodel.plan.save import OnlyIf
+from redmodel.plan.ttl import Ttl, milliseconds
+
+if TYPE_CHECKING:
+    import redis.asyncio
+
+M = TypeVar("M", bound=Model)
+
+
+class AsyncDatabase:
+    """A handle on one keyspace, for asyncio: on Redis, or on the embedded engine when no server is named.
+
+    Args:
+        source: a URL (``redis:// rediss:// unix:// embedded:// memory://``), or a ``redis.asyncio.Redis`` or asyncio fakeredis client.
+            Without one: the environment's ``REDMODEL_URL``, else an embedded store in ``./redmodel-data``.
+        retry_seconds: how long a broken connection is tried again before ConnectionFailed; 10 by default.
+        timeout: seconds to wait for a reply; 10 by default.
+        read_only: never write, not even to clear what expired: for replicas and read-only users.
+
+    A handle may be shared by tasks, and by event loops one after the other. It connects when it is first used.
+
+    >>> import asyncio
+    >>> from redmodel import AsyncDatabase, Model
+    >>> class Note(Model, prefix="async-database-notes"):
+    ...     text: str
+    >>> async def main() -> str:
+    ...     async with AsyncDatabase("memory://") as db:
+    ...         note = Note(text="hello")
+    ...         await db.save(note)
+    ...         return (await db.get(Note, note.id)).text
+    >>> asyncio.run(main())
+    'hello'
+    """
+
+    def __init__(
+        self,
+        source: str | redis.asyncio.Redis | None = None,
+        *,
+        retry_seconds: float | None = None,
+        timeout: float | None = None,
+        read_only: bool = False,
+    ) -> None:
+        self._backend: AsyncBackend = open_async_backend(source, retry_seconds=retry_seconds, timeout=timeout)
+        self._executor = self._backend.executor
+        self._registered: saves.Registered = set()
+        self._read_only = read_only
+
+    @property
+    def client(self) -> redis.asyncio.Redis:
+        """An asyncio redis-py client on the same keyspace, on every back end: for locks, pub/sub and other libraries."""
+        return self._backend.client()
+
+    async def save(self, record: M, *, ttl: Ttl = "model", only_if: OnlyIf = None) -> bool:
+        """Save a record and its index entries as one atomic step: one round trip.
+
+        Args:
+            record: a new record, written whole; or one that was loaded or saved before, of which the changed fields are
+                sent, so that concurrent changes of its other fields survive.
+            ttl: time to live as a timedelta or in seconds; None for none. By default the model's ``ttl``, counted
+                anew; a record of a model without one keeps what it has.
+            only_if: ``"new"`` or ``"exists"``.
+
+        Returns:
+            True if the record was created, False if it was there.
+
+        Raises:
+            EncodingError, UniqueViolation, AlreadyExists, NotFound, WrongType: and nothing was written.
+        """
+        return await run_async(saves.save(record, self._registered, milliseconds(ttl), only_if), self._executor)
+
+    async def save_many(self, records: Iterable[Model], *, ttl: Ttl = "model", only_if: OnlyIf = None) -> int:
+        """Save records of any number, each atomic by itself: a round trip for each thousand; returns how many.
+
+        Raises:
+            BulkError: when some were refused, after the others were written.
+        """
+        return await run_async(saves.save_many(records, self._registered, milliseconds(ttl), only_if), self._executor)
+
+    async def get(self, model: type[M], id: object) -> M:
+        """Load the record with this id: one round trip; raises NotFound."""
+        return await run_async(gets.get(model, id), self._executor)
+
+    async def get_many(self, model: type[M], ids: Iterable[object]) -> list[M | None]:
+        """Load the records with these ids, in their order, None where there is none: a round trip for each thousand."""
+        return await run_async(gets.get_many(model, ids), self._executor)
+
+    async def refresh(self, record: M) -> M:
+        """Load a record again, in place: one round trip; raises NotFound."""
+        return await run_async(gets.refresh(record), self._executor)
+
+    @overload
+    async def delete(self, record: Model, /) -> bool: ...
+    @overload
+    async def delete(self, model: type[Model], id: object, /) -> bool: ...
+    async def delete(self, record: Model | type[Model], id: Any = None, /) -> bool:
+        """Delete a record, or the record of a model by its id, with its index entries: one round trip; True if it was there."""
+        return await run_async(deletes.delete_any(record, id), self._executor)
+
+    async def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
+        """Delete the records with these ids: a round trip for each thousand; returns how many were there."""
+        return await run_async(deletes.delete_many(model, ids), self._executor)
+
+    @overload
+    async def exists(self, record: Model, /) -> bool: ...
+    @overload
+    async def exists(self, model: type[Model], id: object, /) -> bool: ...
+    async def exists(self, record: Model | type[Model], id: Any = None, /) -> bool:
+        """Tell whether a record is there: one round trip."""
+        return await run_async(gets.exists(record, id), self._executor)
+
+    @overload
+    async def touch(self, record: Model, /, *, ttl: Ttl = ...) -> bool: ...
+    @overload
+    async def touch(self, model: type[Model], id: object, /, *, ttl: Ttl = ...) -> bool: ...
+    async def touch(self, record: Model | type[Model], id: Any = None, /, *, ttl: Ttl = "model") -> bool:
+        """Give a record a new time to live (None: none) without writing its fields: one round trip; False if it is gone."""
+        return await run_async(ttls.touch(record, id, milliseconds(ttl)), self._executor)
+
+    async def purge(self, model: type[Model]) -> None:
+        """Drop what expired records left in the indexes now; saves and finds do it little by little anyway."""
+        return await run_async(ttls.purge(model), self._executor)
+
+    def find(self, model: type[M], *conditions: Condition) -> AsyncQuery[M]:
+        """Query the records that meet all conditions; nothing is asked until a terminal is called."""
+        return AsyncQuery(self._executor, Selection(model, writes=not self._read_only).where(*conditions))
+
+    async def count(self, model: type[Model], *conditions: Condition) -> int:
+        """Count the records that meet all conditions, exactly, also right after some expired: one round trip."""
+        selection: Selection[Any] = Selection(model, writes=not self._read_only).where(*conditions)
+        return await run_async(find_count(selection), self._executor)
+
+    async def close(self) -> None:
+        """Close the connections, or the embedded store after its last write is on disk."""
+        await self._backend.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<AsyncDatabase {self._backend.name}>"

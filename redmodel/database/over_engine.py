@@ -1,0 +1,160 @@
+"""The executors over the embedded engine, and who shares which engine. No socket, no serialisation, no thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from redmodel.engine import Engine, Session
+from redmodel.errors import ReplyError, StorageError
+from redmodel.plan.core import Batch, Reply
+from redmodel.procedures import ALL
+
+if TYPE_CHECKING:
+    import redis
+    import redis.asyncio
+
+    from redmodel.database.url import Target
+
+
+class Holder:
+    """One engine and the handles of this process that share it; the last one to leave closes it."""
+
+    _open: dict[str, Holder] = {}
+    _guard = Lock()
+
+    def __init__(self, engine: Engine, key: str | None) -> None:
+        self.engine = engine
+        self.pid = os.getpid()
+        self._key = key
+        self._users = 1
+
+    @classmethod
+    def join(cls, target: Target) -> Holder:
+        """The engine of an ``embedded://`` or ``memory://`` target: one for each directory or name in a process."""
+        if target.kind == "embedded":
+            key: str | None = os.path.realpath(target.path)
+        else:
+            key = f"memory://{target.path}" if target.path else None
+        with cls._guard:
+            holder = cls._open.get(key) if key is not None else None
+            if holder is not None and holder.pid == os.getpid():
+                holder._users += 1
+                return holder
+            holder = cls(_new_engine(target), key)
+            if key is not None:
+                cls._open[key] = holder
+            return holder
+
+    def leave(self) -> None:
+        """Give the engine up; the last one closes it."""
+        with self._guard:
+            self._users -= 1
+            if self._users or self.pid != os.getpid():
+                return
+            if self._key is not None and self._open.get(self._key) is self:
+                del self._open[self._key]
+        self.engine.close()
+
+
+def _new_engine(target: Target) -> Engine:
+    if target.kind == "memory":
+        engine = Engine()
+    else:
+        from redmodel.engine.storage import open_storage
+
+        engine = Engine(storage=open_storage(Path(target.path), appendfsync=target.appendfsync))
+    for procedure in ALL:
+        engine.register_procedure(procedure.sha, procedure.native)
+    return engine
+
+
+def _bytes(arg: bytes | str | int | float) -> bytes:
+    return arg if isinstance(arg, bytes) else str(arg).encode()
+
+
+class EngineExecutor:
+    """Runs batches on an engine in this process."""
+
+    __slots__ = ("_closed", "_holder", "_session", "round_trips")
+
+    def __init__(self, target: Target) -> None:
+        self._holder = Holder.join(target)
+        self._session = Session(target.db)
+        self._closed = False
+        self.round_trips = 0
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that the batches run on."""
+        return self._holder.engine
+
+    def execute(self, batch: Batch) -> Sequence[Reply]:
+        """Run the commands one after the other; error replies are values."""
+        holder = self._holder
+        if holder.pid != os.getpid():
+            raise StorageError(
+                "this handle was made before the process forked, and a child must not write its parent's store: "
+                "make a new handle in the child"
+            )
+        if self._closed:
+            raise StorageError("this handle is closed: make a new one")
+        self.round_trips += 1
+        execute, session = holder.engine.execute, self._session
+        replies: list[Reply] = []
+        for command in batch.commands:
+            args = [arg if type(arg) is bytes else _bytes(arg) for arg in command.args]
+            try:
+                replies.append(execute(session, args))
+            except ReplyError as error:
+                replies.append(error)
+        return replies
+
+    def close(self) -> None:
+        """Leave the engine; the last handle on it closes its store. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._holder.leave()
+
+    def client(self) -> redis.Redis:
+        """A redis-py client over the same engine."""
+        from redmodel.database.client_over_engine import sync_client
+
+        return sync_client(self.engine, db=self._session.db)
+
+
+class AsyncEngineExecutor:
+    """The same, awaited: it never waits, so a batch is atomic for the event loop too."""
+
+    __slots__ = ("_blocking", "execute_now")
+
+    def __init__(self, target: Target) -> None:
+        self._blocking = EngineExecutor(target)
+        self.execute_now: Callable[[Batch], Sequence[Reply]] = self._blocking.execute
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that the batches run on."""
+        return self._blocking.engine
+
+    @property
+    def round_trips(self) -> int:
+        """How many batches were executed."""
+        return self._blocking.round_trips
+
+    async def execute(self, batch: Batch) -> Sequence[Reply]:
+        """Run the commands one after the other; error replies are values."""
+        return self.execute_now(batch)
+
+    async def close(self) -> None:
+        """Leave the engine; the last handle on it closes its store."""
+        self._blocking.close()
+
+    def client(self) -> redis.asyncio.Redis:
+        """An asyncio redis-py client over the same engine."""
+        from redmodel.database.client_over_engine import async_client
+
+        return async_client(self.engine, db=self._blocking._session.db)

@@ -1,0 +1,135 @@
+"""The two query builders: one frozen selection, two ways of running it. A terminal is one line, or it belongs in a plan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any, Generic, Self, TypeVar
+
+from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
+from redmodel.model import Condition, Model, Order
+from redmodel.plan import find as plans
+from redmodel.plan.find import Page, Selection
+
+M = TypeVar("M", bound=Model)
+
+
+class _Builder(Generic[M]):
+    """What both builders share: each step gives a new builder, and none of them asks Redis anything."""
+
+    __slots__ = ("_executor", "_selection")
+
+    def __init__(self, executor: Any, selection: Selection[M]) -> None:
+        self._executor = executor
+        self._selection = selection
+
+    def where(self, *conditions: Condition) -> Self:
+        """Add conditions; all of them must be met."""
+        return type(self)(self._executor, self._selection.where(*conditions))
+
+    def order_by(self, *orders: Order | Any) -> Self:
+        """Order by indexed fields, ``-User.age`` for the largest first; records without a value come last.
+
+        Ties are broken by id, so that the order is always the same.
+        """
+        return type(self)(self._executor, self._selection.order_by(*[+order for order in orders]))
+
+    def limit(self, limit: int) -> Self:
+        """Return at most ``limit`` records."""
+        return type(self)(self._executor, self._selection.slice(limit=limit))
+
+    def offset(self, offset: int) -> Self:
+        """Skip the first ``offset`` records of the order, or of the order by id where none is named."""
+        return type(self)(self._executor, self._selection.slice(offset=offset))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._selection!r}>"
+
+
+class Query(_Builder[M]):
+    """Records that meet conditions, for a `Database`; iterate over it, or call one of its terminals.
+
+    >>> from redmodel import Database, Indexed, Model
+    >>> class Tree(Model, prefix="query-trees"):
+    ...     height: Indexed[int]
+    >>> with Database("memory://") as db:
+    ...     _ = db.save_many(Tree(height=h) for h in (3, 12, 30))
+    ...     [tree.height for tree in db.find(Tree, Tree.height > 10).order_by(-Tree.height)]
+    [30, 12]
+    """
+
+    __slots__ = ()
+    _executor: Executor
+
+    def all(self) -> list[M]:
+        """Return all records: one round trip for the first thousand, one more for each further thousand."""
+        return run(plans.find_all(self._selection), self._executor)
+
+    def first(self) -> M | None:
+        """Return the first record, or None: one round trip."""
+        return run(plans.find_first(self._selection), self._executor)
+
+    def one(self) -> M:
+        """Return the only record: one round trip; raises NotFound or MultipleFound."""
+        return run(plans.find_one(self._selection), self._executor)
+
+    def count(self) -> int:
+        """Count the records that meet the conditions: one round trip."""
+        return run(plans.find_count(self._selection), self._executor)
+
+    def exists(self) -> bool:
+        """Tell whether any record meets the conditions: one round trip."""
+        return run(plans.find_count(self._selection), self._executor) > 0
+
+    def page(self, number: int = 1, *, size: int = 20) -> Page[M]:
+        """Return one page with its total: one round trip. Without an order, pages go by id."""
+        return run(plans.find_page(self._selection, number, size), self._executor)
+
+    def __iter__(self) -> Iterator[M]:
+        first = run(plans.answer(self._selection), self._executor)
+        yield from first.records
+        for at in range(0, len(first.rest), plans.ROWS):
+            yield from run(plans.hydrate(self._selection, first.rest[at : at + plans.ROWS]), self._executor)
+
+
+class AsyncQuery(_Builder[M]):
+    """Records that meet conditions, for an `AsyncDatabase`; ``async for`` over it, await it, or await a terminal."""
+
+    __slots__ = ()
+    _executor: AsyncExecutor
+
+    async def all(self) -> list[M]:
+        """Return all records: one round trip for the first thousand, one more for each further thousand."""
+        return await run_async(plans.find_all(self._selection), self._executor)
+
+    async def first(self) -> M | None:
+        """Return the first record, or None: one round trip."""
+        return await run_async(plans.find_first(self._selection), self._executor)
+
+    async def one(self) -> M:
+        """Return the only record: one round trip; raises NotFound or MultipleFound."""
+        return await run_async(plans.find_one(self._selection), self._executor)
+
+    async def count(self) -> int:
+        """Count the records that meet the conditions: one round trip."""
+        return await run_async(plans.find_count(self._selection), self._executor)
+
+    async def exists(self) -> bool:
+        """Tell whether any record meets the conditions: one round trip."""
+        return await run_async(plans.find_count(self._selection), self._executor) > 0
+
+    async def page(self, number: int = 1, *, size: int = 20) -> Page[M]:
+        """Return one page with its total: one round trip. Without an order, pages go by id."""
+        return await run_async(plans.find_page(self._selection, number, size), self._executor)
+
+    def __await__(self) -> Generator[Any, None, list[M]]:
+        return self.all().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[M]:
+        first = await run_async(plans.answer(self._selection), self._executor)
+        for record in first.records:
+            yield record
+        for at in range(0, len(first.rest), plans.ROWS):
+            for record in await run_async(
+                plans.hydrate(self._selection, first.rest[at : at + plans.ROWS]), self._executor
+            ):
+                yield record

@@ -1,0 +1,198 @@
+"""Finding records: the frozen selection that both query builders share, its program, and what comes back.
+
+A selection is compiled to one run of the find procedure: conditions, order, total, page and rows in one round trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
+from redmodel.model import Condition, Model, Order, Schema, matches, schema_of
+from redmodel.plan.commands import hmget, procedure, time
+from redmodel.plan.core import Arg, Batch, Command, Plan, Reply
+from redmodel.plan.program import Program
+from redmodel.plan.refusal import explain
+from redmodel.procedures import FIND
+
+M = TypeVar("M", bound=Model)
+
+ROWS = 1000
+"""Rows that the procedure reads at most; more are fetched in batches of as many, so that no reply is unbounded."""
+
+
+class Page(NamedTuple, Generic[M]):
+    """One page of records.
+
+    ``items`` are its records, ``total`` counts all that meet the conditions, ``number`` starts at 1.
+    """
+
+    items: list[M]
+    total: int
+    number: int
+    size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are."""
+        return -(-self.total // self.size)
+
+    @property
+    def has_next(self) -> bool:
+        """Whether another page follows."""
+        return self.number < self.pages
+
+
+class Answer(NamedTuple, Generic[M]):
+    """What one run of the procedure gives: the total, the first records, and the ids of further ones in order."""
+
+    total: int
+    records: list[M]
+    rest: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection(Generic[M]):
+    """Which records, in which order, from where and how many. Frozen: each step makes a new one."""
+
+    model: type[M]
+    conditions: tuple[Condition, ...] = ()
+    orders: tuple[Order, ...] = ()
+    offset: int = 0
+    limit: int | None = None
+    writes: bool = True
+
+    def where(self, *conditions: Condition) -> Selection[M]:
+        """Add conditions that must be met too."""
+        for condition in conditions:
+            if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise QueryError(
+                    f"{condition!r} is no condition: compare an indexed field, as in {self.model.__name__}.age >= 18. "
+                    f"A comparison that gives True or False was made on a field without an index"
+                )
+        return replace(self, conditions=self.conditions + conditions)
+
+    def order_by(self, *orders: Order) -> Selection[M]:
+        """Order by these fields, before the orders that are there already end in a tie."""
+        return replace(self, orders=self.orders + orders)
+
+    def slice(self, offset: int | None = None, limit: int | None = None) -> Selection[M]:
+        """Skip and bound; neither may be negative."""
+        for name, number in (("offset", offset), ("limit", limit)):
+            if number is not None and (type(number) is not int or number < 0):
+                raise QueryError(f"{name} must be a whole number of at least 0, not {number!r}")
+        return replace(
+            self,
+            offset=self.offset if offset is None else offset,
+            limit=self.limit if limit is None else limit,
+        )
+
+
+def _command(selection: Selection[M], most: int, *, count: bool = False) -> Command[Reply]:
+    schema: Schema[M] = schema_of(selection.model)
+    program = Program(schema)
+    conditions = program.conditions(selection.conditions)
+    # A page must not skip or repeat: without an order of its own it goes by id.
+    orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
+    flags = (b"w" if selection.writes else b"") + (b"c" if count else b"")
+    argv: list[Arg] = [flags, selection.offset, -1 if selection.limit is None else selection.limit, most]
+    columns = () if count else schema.columns
+    argv.append(len(columns))
+    argv += columns
+    argv.append(len(orders) // 3)
+    argv += orders
+    argv += conditions
+    return procedure(FIND, program.keys, argv)
+
+
+def _answer(selection: Selection[M], reply: Reply) -> Answer[M]:
+    schema: Schema[M] = schema_of(selection.model)
+    if isinstance(reply, ReplyError):
+        raise explain(reply, schema.ids_key)
+    total, now, rows, rest = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes]]", reply)
+    records = _decode(selection, rows, int(now))
+    return Answer(total - (len(rows) - len(records)), records, rest)
+
+
+def _decode(selection: Selection[M], rows: Sequence[Sequence[bytes | None]], now: int) -> list[M]:
+    """The rows as records; one that does not meet the conditions (changed by another program) is left out."""
+    schema: Schema[M] = schema_of(selection.model)
+    decode, prefix = schema.decode, schema.record_prefix
+    records = [decode(row, now, prefix + (row[0] or b"")) for row in rows]
+    for condition in selection.conditions:
+        records = [record for record in records if matches(condition, record)]
+    return records
+
+
+def answer(selection: Selection[M], most: int = ROWS) -> Plan[Answer[M]]:
+    """Run the procedure: one round trip."""
+    (reply,) = yield Batch((_command(selection, most),))
+    return _answer(selection, reply)
+
+
+def hydrate(selection: Selection[M], ids: Sequence[bytes]) -> Plan[list[M]]:
+    """The records with these ids that still meet the conditions: one round trip."""
+    schema: Schema[M] = schema_of(selection.model)
+    commands: list[Command[Any]] = [hmget(schema.key(id), schema.columns) for id in ids]
+    if schema.field_ttls:
+        commands.append(time())
+    replies = yield Batch(tuple(commands))
+    now = cast(int, time().read(replies[-1])) if schema.field_ttls else 0
+    rows: list[list[bytes | None]] = []
+    for id, reply in zip(ids, replies, strict=False):
+        if isinstance(reply, ReplyError):
+            raise explain(reply, schema.key(id))
+        row = cast("list[bytes | None]", reply)
+        if row[0] is not None:
+            rows.append(row)
+    return _decode(selection, rows, now)
+
+
+def find_all(selection: Selection[M]) -> Plan[list[M]]:
+    """All the records: one round trip for the first thousand, one more for each further thousand."""
+    first = yield from answer(selection)
+    records = first.records
+    for at in range(0, len(first.rest), ROWS):
+        records += yield from hydrate(selection, first.rest[at : at + ROWS])
+    return records
+
+
+def find_page(selection: Selection[M], number: int, size: int) -> Plan[Page[M]]:
+    """One page and the total: one round trip."""
+    if type(number) is not int or number < 1 or type(size) is not int or size < 1:
+        raise QueryError(f"a page has a number and a size of at least 1, not number={number!r}, size={size!r}")
+    orders = selection.orders or (Order("", False),)
+    page = replace(selection, orders=orders, offset=selection.offset + (number - 1) * size, limit=size)
+    found = yield from answer(page, size)
+    return Page(found.records, found.total, number, size)
+
+
+def find_first(selection: Selection[M]) -> Plan[M | None]:
+    """The first record, or None: one round trip."""
+    found = yield from answer(selection.slice(limit=1))
+    return found.records[0] if found.records else None
+
+
+def find_one(selection: Selection[M]) -> Plan[M]:
+    """The only record: one round trip; raises NotFound or MultipleFound."""
+    found = yield from answer(selection.slice(limit=2))
+    name = selection.model.__name__
+    if not found.records:
+        raise NotFound(f"no {name} meets these conditions", model=name)
+    if len(found.records) > 1:
+        raise MultipleFound(
+            f"{found.total} records of {name} meet these conditions, not one: narrow them, or use first()",
+            model=name,
+            total=found.total,
+        )
+    return found.records[0]
+
+
+def find_count(selection: Selection[M]) -> Plan[int]:
+    """How many records meet the conditions, before offset and limit: one round trip."""
+    (reply,) = yield Batch((_command(replace(selection, offset=0, limit=None), 0, count=True),))
+    if isinstance(reply, ReplyError):
+        raise explain(reply, schema_of(selection.model).ids_key)
+    return cast("list[int]", reply)[0]

@@ -1,0 +1,91 @@
+"""Reading records by id: one, many, whether it is there, and again in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TypeVar, cast
+
+from redmodel.errors import NotFound, ReplyError
+from redmodel.model import Model, Schema, id_of, schema_of
+from redmodel.plan.commands import as_clock, as_int, as_row, hmget, time
+from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.refusal import explain
+
+M = TypeVar("M", bound=Model)
+
+BATCH = 1000
+"""Records that travel in one batch."""
+
+
+def _row(reply: Reply, key: bytes) -> list[bytes | None] | None:
+    """The record's values, or None when there is no record."""
+    if isinstance(reply, ReplyError):
+        raise explain(reply, key)
+    row = cast("list[bytes | None]", reply)
+    if row[0] is None and not any(value is not None for value in row):
+        return None
+    return row
+
+
+def find_by_id(model: type[M], id: object) -> Plan[M | None]:
+    """The record with this id, or None: one round trip."""
+    schema: Schema[M] = schema_of(model)
+    key = schema.key(schema.id_bytes(id))
+    now: int | None = None
+    if schema.field_ttls:
+        reply, clock = yield Batch((hmget(key, schema.columns), time()))
+        now = as_clock(clock)
+    else:
+        (reply,) = yield Batch((Command((b"HMGET", key, *schema.columns), as_row),))
+    row = _row(reply, key)
+    return None if row is None else schema.decode(row, now, key)
+
+
+def get(model: type[M], id: object) -> Plan[M]:
+    """The record with this id: one round trip; raises NotFound."""
+    record = yield from find_by_id(model, id)
+    if record is None:
+        raise _not_found(model, id)
+    return record
+
+
+def get_many(model: type[M], ids: Iterable[object]) -> Plan[list[M | None]]:
+    """The records with these ids in their order, None where there is none: a round trip for each thousand."""
+    schema: Schema[M] = schema_of(model)
+    records: list[M | None] = []
+    source = iter(ids)
+    while chunk := list(islice(source, BATCH)):
+        keys = [schema.key(schema.id_bytes(id)) for id in chunk]
+        commands: list[Command[object]] = [Command((b"HMGET", key, *schema.columns), as_row) for key in keys]
+        if schema.field_ttls:
+            commands.append(time())
+        replies = yield Batch(tuple(commands))
+        now = as_clock(replies[-1]) if schema.field_ttls else None
+        for key, reply in zip(keys, replies, strict=False):
+            row = _row(reply, key)
+            records.append(None if row is None else schema.decode(row, now, key))
+    return records
+
+
+def exists(record: Model | type[Model], id: object) -> Plan[bool]:
+    """Whether this record, or the record of a model with this id, is there: one round trip."""
+    if not isinstance(record, type):
+        id = id_of(record)
+    schema = schema_of(record)
+    (reply,) = yield Batch((Command((b"EXISTS", schema.key(schema.id_bytes(id))), as_int),))
+    if isinstance(reply, ReplyError):
+        raise reply
+    return reply == 1
+
+
+def refresh(obj: M) -> Plan[M]:
+    """Load the record again into the same object: one round trip; raises NotFound and leaves the object as it was."""
+    schema: Schema[M] = schema_of(obj)
+    fresh = yield from get(type(obj), id_of(obj))
+    schema.replace(obj, fresh)
+    return obj
+
+
+def _not_found(model: type[Model], id: object) -> NotFound:
+    return NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)

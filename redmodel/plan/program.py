@@ -1,0 +1,134 @@
+"""How conditions and orders become the program that the find procedure reads. Pure text work; nothing is sent here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redmodel.errors import QueryError
+from redmodel.model import And, Compare, Condition, Index, Not, Or, Order, Schema
+from redmodel.plan.core import Arg
+
+NULL = b"~null"
+"""The token of records without a value in a field."""
+
+
+class Program:
+    """One query's keys and conditions; ``keys`` grows as conditions and orders name them, each key once."""
+
+    def __init__(self, schema: Schema[Any]) -> None:
+        self.schema = schema
+        self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
+        self._places: dict[bytes, int] = {}
+
+    def _place(self, key: bytes) -> int:
+        place = self._places.get(key)
+        if place is None:
+            self.keys.append(key)
+            place = self._places[key] = len(self.keys)
+        return place
+
+    def _set(self, path: bytes, token: bytes) -> list[Arg]:
+        return [b"=", self._place(self.schema.side + path + b":" + token)]
+
+    def conditions(self, conditions: Sequence[Condition]) -> list[Arg]:
+        """The conditions, all of which must be met, in prefix form."""
+        if not conditions:
+            return [b"*"]
+        return self._node(And(tuple(conditions)) if len(conditions) > 1 else conditions[0])
+
+    def _node(self, condition: Condition) -> list[Arg]:
+        if isinstance(condition, Compare):
+            return self._compare(condition)
+        if isinstance(condition, Not):
+            inner = condition.condition
+            return self._node(inner.condition) if isinstance(inner, Not) else [b"~", *self._node(inner)]
+        if isinstance(condition, And | Or):
+            kind = type(condition)
+            children: list[Condition] = []
+            for child in condition.conditions:
+                children.extend(child.conditions if isinstance(child, kind) else (child,))
+            return self._join(b"&" if kind is And else b"|", [self._node(child) for child in children])
+        raise QueryError(f"{condition!r} is no condition")
+
+    @staticmethod
+    def _join(kind: bytes, nodes: list[list[Arg]]) -> list[Arg]:
+        if len(nodes) == 1:
+            return nodes[0]
+        joined: list[Arg] = [kind, len(nodes)]
+        for node in nodes:
+            joined += node
+        return joined
+
+    def _compare(self, condition: Compare) -> list[Arg]:
+        index = self.schema.index(condition.path)
+        op, value = condition.op, condition.value
+        if op == "!=":
+            return [b"~", *self._equal(index, value)]
+        if op == "==" or op == "contains":
+            return self._equal(index, value)
+        if op == "in":
+            return self._any(index, list(value))
+        if index.kind != "range":
+            raise QueryError(
+                f"{self.schema.model.__name__}.{index.path} is indexed for equality, not for order: {op} needs a number, "
+                f"date or time; use == or in_()"
+            )
+        key = self._place(self.schema.side + index.path_bytes)
+        score = index.score(value)
+        if op == "<":
+            return [b"#", key, b"-inf", b"(" + score]
+        if op == "<=":
+            return [b"#", key, b"-inf", score]
+        if op == ">":
+            return [b"#", key, b"(" + score, b"+inf"]
+        if op == ">=":
+            return [b"#", key, score, b"+inf"]
+        raise QueryError(f"unknown comparison {op!r}")
+
+    def _equal(self, index: Index, value: object) -> list[Arg]:
+        path = index.path_bytes
+        if value is None:
+            return self._set(path, NULL)
+        if index.kind == "set":
+            return self._set(path, index.token(value))
+        key = self._place(self.schema.side + path)
+        if index.kind == "unique":
+            return [b"!", key, index.token(value)]
+        score = index.score(value)
+        return [b"#", key, score, score]
+
+    def _any(self, index: Index, values: list[object]) -> list[Arg]:
+        if not values:
+            return [b"|", 0]  # in an empty list: nobody
+        if index.kind != "set":
+            return self._join(b"|", [self._equal(index, value) for value in values])
+        tokens = dict.fromkeys(NULL if value is None else index.token(value) for value in values)
+        if len(tokens) == 1:
+            return self._set(index.path_bytes, next(iter(tokens)))
+        node: list[Arg] = [b"u", len(tokens)]
+        node += [self._place(self.schema.side + index.path_bytes + b":" + token) for token in tokens]
+        return node
+
+    def orders(self, orders: Sequence[Order], *, by_id: bool = False) -> list[Arg]:
+        """The orders as triples of kind, source and direction; by id where there is none and ``by_id`` asks for it."""
+        if not orders and by_id:
+            return [b"@", b"", b"a"]
+        words: list[Arg] = []
+        for order in orders:
+            direction = b"d" if order.descending else b"a"
+            if not order.path or order.path == self.schema.fields[0].name:
+                words += (b"@", b"", direction)
+                continue
+            index = self.schema.index(order.path)
+            if index.kind == "range":
+                place = self._place(self.schema.side + index.path_bytes)
+                words += (b"?" if index.nullable else b"#", place, direction)
+            elif index.sortable:
+                words += (b"$", self.schema.fields[index.position].stored, direction)
+            else:
+                raise QueryError(
+                    f"{self.schema.model.__name__}.{index.path} can't be ordered by: only numbers, dates, times and top-level "
+                    f"text fields have an order"
+                )
+        return words

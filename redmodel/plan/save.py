@@ -1,0 +1,221 @@
+"""Saving records: what is sent for one record, how refusals are told, and saving many in bounded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from os import urandom
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+from redmodel.errors import AlreadyExists, BulkError, LayoutError, NotFound, RedModelError, ReplyError, UniqueViolation
+from redmodel.model import Entry, Model, Schema, id_of, loaded_values, schema_of, set_loaded
+from redmodel.plan.commands import hgetall, hset, procedure
+from redmodel.plan.core import Arg, Batch, Command, Plan, Reply, call
+from redmodel.plan.refusal import wrong_type
+from redmodel.procedures import SAVE
+
+M = TypeVar("M", bound=Model)
+OnlyIf: TypeAlias = Literal["new", "exists"] | None
+Registered: TypeAlias = "set[Schema[Any]]"
+
+BATCH = 1000
+"""Records that travel in one batch of a bulk verb."""
+
+_ONLY = {None: b"-", "new": b"n", "exists": b"x"}
+
+
+def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
+    """Once per handle and model: check the layout found in Redis, and say there what this model's keys mean."""
+    definition = schema.definition()
+    found = yield from call(hgetall(schema.schema_key))
+    if found.get(b"layout", definition[b"layout"]) != definition[b"layout"]:
+        raise LayoutError(
+            f"the keys of {schema.prefix!r} were written under layout {found[b'layout'].decode(errors='replace')}, this version "
+            f"writes layout {definition[b'layout'].decode()}: migrate them, or use another prefix"
+        )
+    if found != definition:
+        yield from call(hset(schema.schema_key, definition))
+    registered.add(schema)
+
+
+def save_command(
+    schema: Schema[M],
+    obj: M,
+    values: Sequence[bytes | None],
+    known: Sequence[bytes | None] | None,
+    ttl: int | None | Literal["keep"],
+    only_if: OnlyIf,
+) -> Command[Reply]:
+    """The one command that saves a record.
+
+    ``known`` is what the record held when it was loaded: then only what differs travels, and concurrent changes of other
+    fields survive. Without it, the whole record is written.
+    """
+    fields = schema.fields
+    pairs: list[Arg] = []
+    cleared: list[Arg] = []
+    expiring: list[Arg] = []
+    entries: list[Entry] = []
+    paths: list[Arg] = []
+    if known is None:
+        mode = b"w" + _ONLY[only_if]
+        for field, value in zip(fields, values, strict=True):
+            if value is None:
+                cleared.append(field.stored)
+            else:
+                pairs += (field.stored, value)
+        for index in schema.indexes:
+            entries += index.entries(obj)
+    else:
+        mode = b"p" + _ONLY[only_if]
+        changed = [n for n, value in enumerate(values) if value != known[n]]
+        for n in changed:
+            value = values[n]
+            if value is None:
+                cleared.append(fields[n].stored)
+            else:
+                pairs += (fields[n].stored, value)
+        if changed:
+            for index in schema.indexes:
+                if index.position in changed:
+                    paths.append(index.path_bytes)
+                    entries += index.entries(obj)
+    for position, ttl_ms in schema.field_ttls:
+        if known is None or values[position] != known[position]:
+            column = fields[position].stored + b"@expires"
+            if values[position] is None:
+                cleared.append(column)
+            else:
+                expiring += (column, ttl_ms)
+    id = cast(bytes, values[0])
+    keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
+    argv: list[Arg] = [id, urandom(8), mode, b"" if ttl == "keep" else b"-" if ttl is None else ttl]
+    argv.append(len(pairs))
+    argv += pairs
+    argv.append(len(cleared))
+    argv += cleared
+    argv.append(len(expiring))
+    argv += expiring
+    argv.append(len(paths))
+    argv += paths
+    side = schema.side
+    for entry in entries:
+        kind, path, token, _ = entry
+        keys.append(side + path + b":" + token if kind == b"=" else side + path)
+        argv += entry
+    return procedure(SAVE, keys, argv)
+
+
+def _time_to_live(schema: Schema[Any], known: object, ttl: int | None | Literal["model"]) -> int | None | Literal["keep"]:
+    if ttl != "model":
+        return ttl
+    if schema.ttl_ms is not None:
+        return schema.ttl_ms
+    return None if known is None else "keep"
+
+
+def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Reply, only_if: OnlyIf) -> bool:
+    """Read the reply of a save: True if the record was created; raises what the reply refuses."""
+    if isinstance(reply, ReplyError):
+        raise reply
+    if isinstance(reply, int):
+        set_loaded(obj, values)
+        return reply == 1
+    refusal = cast("list[bytes]", reply)
+    why, name, id = refusal[0], schema.model.__name__, id_of(obj)
+    if why == b"unique":
+        path, owner = refusal[1].decode(), refusal[3].decode(errors="backslashreplace")
+        value = schema.index(path).value_of(obj)
+        raise UniqueViolation(
+            f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. Load that record and change it, or use another value",
+            model=name,
+            field=path,
+            value=value,
+            owner=owner,
+        )
+    if why == b"exists":
+        raise AlreadyExists(f"{name} {id!r} is there already; save it without only_if to replace it", model=name, id=id)
+    if why == b"missing":
+        raise NotFound(f"there is no {name} {id!r} to save over; save it without only_if to create it", model=name, id=id)
+    raise wrong_type(refusal[1], refusal[2])
+
+
+def save(
+    obj: M,
+    registered: Registered,
+    ttl: int | None | Literal["model"] = "model",
+    only_if: OnlyIf = None,
+) -> Plan[bool]:
+    """Save one record: one round trip (one more for a handle's first save of a model).
+
+    A record that was loaded and has gone since is written whole again, so that no half record ever stands.
+    """
+    schema: Schema[M] = schema_of(obj)
+    values = schema.encode(obj)
+    known = loaded_values(obj)
+    if known is not None and known[0] != values[0]:
+        known = None  # the id was changed: this is another record
+    if only_if == "new":
+        known = None
+    command = save_command(schema, obj, values, known, _time_to_live(schema, known, ttl), only_if)
+    if schema not in registered:
+        yield from register(schema, registered)
+    (reply,) = yield Batch((command,))
+    if known is not None and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
+        command = save_command(schema, obj, values, None, _time_to_live(schema, None, ttl), None)
+        (reply,) = yield Batch((command,))
+    return _accept(schema, obj, values, reply, only_if)
+
+
+def save_many(
+    objects: Iterable[M],
+    registered: Registered,
+    ttl: int | None | Literal["model"] = "model",
+    only_if: OnlyIf = None,
+) -> Plan[int]:
+    """Save records of any number: a round trip for each thousand; returns how many were written.
+
+    Each record is atomic by itself. Records that are refused are gathered in one BulkError at the end; the others are
+    written.
+    """
+    failures: list[tuple[int, RedModelError]] = []
+    done = position = 0
+    source = iter(objects)
+    while chunk := list(islice(source, BATCH)):
+        prepared: list[tuple[int, M, list[bytes | None], bool]] = []
+        commands: list[Command[Reply]] = []
+        for obj in chunk:
+            schema: Schema[M] = schema_of(obj)
+            if schema not in registered:
+                yield from register(schema, registered)
+            try:
+                values = schema.encode(obj)
+                known = loaded_values(obj)
+                if known is not None and (known[0] != values[0] or only_if == "new"):
+                    known = None
+                command = save_command(schema, obj, values, known, _time_to_live(schema, known, ttl), only_if)
+            except RedModelError as error:
+                failures.append((position, error))
+            else:
+                commands.append(command)
+                prepared.append((position, obj, values, known is not None))
+            position += 1
+        replies = (yield Batch(tuple(commands))) if commands else ()
+        for (place, obj, values, partial), reply in zip(prepared, replies, strict=True):
+            try:
+                if partial and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
+                    set_loaded(obj, None)
+                    yield from save(obj, registered, ttl)
+                else:
+                    _accept(schema_of(obj), obj, values, reply, only_if)
+                done += 1
+            except RedModelError as error:
+                failures.append((place, error))
+    if failures:
+        failures.sort(key=lambda failure: failure[0])
+        raise BulkError(
+            f"{len(failures)} of {position} records were refused, the first at position {failures[0][0]}: {failures[0][1]}",
+            failures=failures,
+            done=done,
+        )
+    return done

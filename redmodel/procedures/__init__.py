@@ -1,0 +1,24 @@
+"""What must be atomic, each thing twice: a Lua script for Redis and a native twin for the embedded engine.
+
+This room knows nothing of models, plans or connections: keys and arguments come in as bytes, a reply goes out.
+"""
+
+from __future__ import annotations
+
+from redmodel.procedures.native_find import find as _find
+from redmodel.procedures.native_write import delete as _delete
+from redmodel.procedures.native_write import purge as _purge
+from redmodel.procedures.native_write import save as _save
+from redmodel.procedures.native_write import touch as _touch
+from redmodel.procedures.registry import Context, Procedure, lua
+
+DELETE = Procedure("delete", _delete, lua("common", "delete"))
+FIND = Procedure("find", _find, lua("common", "find"))
+PURGE = Procedure("purge", _purge, lua("common", "purge"))
+SAVE = Procedure("save", _save, lua("common", "save"))
+TOUCH = Procedure("touch", _touch, lua("common", "touch"))
+
+ALL: tuple[Procedure, ...] = (DELETE, FIND, PURGE, SAVE, TOUCH)
+BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
+
+__all__ = ["ALL", "BY_SHA", "DELETE", "FIND", "PURGE", "SAVE", "TOUCH", "Context", "Procedure"]

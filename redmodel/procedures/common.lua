@@ -1,0 +1,56 @@
+-- What the procedures share. A record's index log is 8 bytes of nonce, 1 of how it came to be ('c' created, 'u' updated),
+-- then its index entries: kind path \31 token \30. Kinds: '=' set, '#' sorted set, '!' unique.
+local call = redis.call
+local ENTRY = '(.)([^\31]*)\31([^\30]*)\30'
+
+local function clock()
+  local t = call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function digits(n)
+  return string.format('%.0f', n)
+end
+
+-- What another program has put in an index key's place is left alone: an error here would come after the first write.
+local try = redis.pcall
+
+local function leave(side, id, kind, path, token)
+  if kind == '=' then
+    try('SREM', side .. path .. ':' .. token, id)
+  elseif kind == '#' then
+    try('ZREM', side .. path, id)
+  elseif try('HGET', side .. path, token) == id then
+    try('HDEL', side .. path, token)
+  end
+end
+
+-- Removes every trace of an id but its record.
+local function drop(side, id)
+  local log = try('HGET', side .. 'log', id)
+  if type(log) == 'string' then
+    for kind, path, token in string.gmatch(string.sub(log, 10), ENTRY) do
+      leave(side, id, kind, path, token)
+    end
+    try('HDEL', side .. 'log', id)
+  end
+  try('SREM', side .. 'ids', id)
+  try('ZREM', side .. 'expires', id)
+end
+
+-- Drops records whose time is over, at most `most` of them: sets can't expire members by themselves.
+local function purge(side, now, most)
+  local due = call('ZRANGEBYSCORE', side .. 'expires', '-inf', '(' .. digits(now), 'LIMIT', 0, most)
+  local records = string.sub(side, 1, -2) .. ':'
+  for i = 1, #due do
+    local id = due[i]
+    local left = call('PTTL', records .. id)
+    if left == -2 then
+      drop(side, id)
+    elseif left == -1 then
+      call('ZREM', side .. 'expires', id)
+    else
+      call('ZADD', side .. 'expires', digits(now + left), id)
+    end
+  end
+end

@@ -1,0 +1,222 @@
+"""Each procedure's script and its native twin, driven by the same random operations: replies and whole keyspaces agree."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+
+from redmodel.engine.engine import Engine
+from redmodel.engine.session import Session
+from redmodel.errors import ReplyError
+from redmodel.procedures import ALL, DELETE, FIND, PURGE, SAVE, TOUCH, Procedure
+from tests.servers import RealServer
+
+IDS = [b"1", b"2", b"a:b", b"{x}", "é*?".encode(), b"\x00[\n", b"7"]
+CITIES = [b"Oslo", b"Rome", b"", b"~null", b"~0123"]
+Run = Callable[[tuple[bytes, ...]], Any]
+
+
+class Server:
+    """A real server, asked in raw bytes."""
+
+    def __init__(self, server: RealServer) -> None:
+        self.client = redis.Redis(unix_socket_path=server.socket_path, protocol=2, db=9)
+        self.client.flushdb()
+        for procedure in ALL:
+            self.client.script_load(procedure.source)
+
+    def __call__(self, *args: bytes) -> Any:
+        try:
+            connection = self.client.connection_pool.get_connection()
+            try:
+                connection.send_command(*args)
+                return connection.read_response()
+            finally:
+                self.client.connection_pool.release(connection)
+        except redis.ResponseError as error:
+            return ("error", str(error).split(" ")[0])
+
+
+class Twin:
+    """The engine, asked the same."""
+
+    def __init__(self) -> None:
+        self.engine = Engine()
+        self.session = Session()
+        for procedure in ALL:
+            self.engine.register_procedure(procedure.sha, procedure.native)
+
+    def __call__(self, *args: bytes) -> Any:
+        try:
+            return self.engine.execute(self.session, list(args))
+        except ReplyError as error:
+            return ("error", error.code)
+
+
+def keyspace(ask: Callable[..., Any], now: int) -> dict[bytes, Any]:
+    """Everything that stands in the database; moments near now are rounded away, as the two clocks differ a little."""
+
+    def moment(text: bytes) -> Any:
+        return "soon" if abs(float(text) - now) < 60_000 else text
+
+    found: dict[bytes, Any] = {}
+    for key in ask(b"KEYS", b"*"):
+        kind = bytes(ask(b"TYPE", key))
+        if kind == b"hash":
+            flat = ask(b"HGETALL", key)
+            pairs = dict(zip(flat[::2], flat[1::2], strict=True)) if isinstance(flat, list) else dict(flat)
+            value: Any = {f: moment(v) if f.endswith(b"@expires") else v for f, v in pairs.items()}
+        elif kind == b"set":
+            value = set(ask(b"SMEMBERS", key))
+        elif kind == b"zset":
+            flat = ask(b"ZRANGE", key, b"0", b"-1", b"WITHSCORES")
+            pairs = {}
+            items = flat if flat and isinstance(flat[0], tuple) else list(zip(flat[::2], flat[1::2], strict=True))
+            for member, score in items:
+                pairs[member] = moment(score) if key.endswith(b"@expires") else float(score)
+            value = pairs
+        else:
+            value = ask(b"GET", key)
+        found[key] = (kind, value, ask(b"PTTL", key) > 0)
+    return found
+
+
+def words(*args: Any) -> list[bytes]:
+    return [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
+
+
+def run(procedure: Procedure, keys: list[bytes], argv: list[Any]) -> tuple[bytes, ...]:
+    return (b"EVALSHA", procedure.sha, b"%d" % len(keys), *keys, *words(*argv))
+
+
+def counted(items: list[Any]) -> list[Any]:
+    return [len(items), *items]
+
+
+def entries(city: bytes, age: int | None, email: bytes | None, tags: list[bytes]) -> list[tuple[bytes, ...]]:
+    found = [(b"=", b"city", city, b"")]
+    found += [(b"#", b"age", b"", b"%d" % age)] if age is not None else [(b"=", b"age", b"~null", b"")]
+    found += [(b"!", b"email", email, b"")] if email is not None else [(b"=", b"email", b"~null", b"")]
+    found += [(b"=", b"tags", tag, b"") for tag in tags]
+    return found
+
+
+def a_save(rng: random.Random) -> tuple[bytes, ...]:
+    id = rng.choice(IDS)
+    city, age = rng.choice(CITIES), rng.choice([None, rng.randrange(5)])
+    email, tags = rng.choice([None, b"e%d" % rng.randrange(6)]), rng.sample([b"x", b"y", b"z"], rng.randrange(3))
+    whole = rng.random() < 0.6
+    paths = [b"city", b"age", b"email", b"tags"]
+    chosen = paths if whole else rng.sample(paths, rng.randrange(len(paths)))
+    joins = [entry for entry in entries(city, age, email, tags) if entry[1] in chosen]
+    fields = {b"id": id, b"city": city, b"age": b"%d" % age if age is not None else None, b"email": email}
+    pairs = [part for f, v in fields.items() if v is not None and (whole or f in chosen) for part in (f, v)]
+    clear = [f for f, v in fields.items() if v is None and (whole or f in chosen)]
+    expiring = [b"otp@expires", 20_000] if rng.random() < 0.2 else []
+    ttl: Any = rng.choice([b"", b"", b"-", 30_000, 30_000, 1])
+    keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
+    keys += [b"t@" + path + b":" + token if kind == b"=" else b"t@" + path for kind, path, token, _ in joins]
+    mode = (b"w" if whole else b"p") + rng.choice([b"-", b"-", b"-", b"n", b"x"])
+    argv: list[Any] = [id, rng.randbytes(8), mode, ttl, *counted(pairs), *counted(clear), *counted(expiring)]
+    argv += counted([] if whole else chosen)
+    for entry in joins:
+        argv += entry
+    return run(SAVE, keys, argv)
+
+
+def a_node(rng: random.Random, keys: list[bytes], depth: int = 0) -> list[Any]:
+    def place(key: bytes) -> int:
+        if key not in keys:
+            keys.append(key)
+        return keys.index(key) + 1
+
+    kind = rng.choice("=#!u*" if depth > 2 else "=##!u*&&||~")
+    if kind == "=":
+        return [b"=", place(rng.choice([b"t@city:Oslo", b"t@city:Rome", b"t@tags:x", b"t@age:~null"]))]
+    if kind == "#":
+        low, high = sorted([rng.randrange(-1, 6), rng.randrange(-1, 6)])
+        texts = [rng.choice([f"{low}", f"({low}", "-inf"]), rng.choice([f"{high}", f"({high}", "+inf"])]
+        return [b"#", place(b"t@age"), *texts]
+    if kind == "!":
+        return [b"!", place(b"t@email"), b"e%d" % rng.randrange(6)]
+    if kind == "u":
+        return [b"u", 2, place(b"t@city:Oslo"), place(b"t@tags:y")]
+    if kind == "~":
+        return [b"~", *a_node(rng, keys, depth + 1)]
+    if kind == "*":
+        return [b"*"]
+    children = [a_node(rng, keys, depth + 1) for _ in range(rng.randrange(0, 4) or 1)]
+    return [kind.encode(), len(children), *[word for child in children for word in child]]
+
+
+def a_find(rng: random.Random) -> tuple[bytes, ...]:
+    keys = [b"t@ids", b"t@expires"]
+    node = a_node(rng, keys)
+    if b"t@age" not in keys:
+        keys.append(b"t@age")
+    age = keys.index(b"t@age") + 1
+    orders: list[Any] = []
+    for _ in range(rng.choice([1, 1, 2])):
+        down = rng.choice([b"a", b"d"])
+        orders += rng.choice([[b"?", age, down], [b"$", b"city", down], [b"@", b"", down]])
+    most = rng.choice([0, 2, 1000])
+    flags = rng.choice([b"w", b"w", b"", b"wc", b"c"])
+    argv = [flags, rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10]), most, *counted([b"id", b"city", b"age"])]
+    return run(FIND, keys, [*argv, len(orders) // 3, *orders, *node])
+
+
+def an_operation(rng: random.Random) -> tuple[bytes, ...]:
+    id = rng.choice(IDS)
+    keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
+    chance = rng.random()
+    if chance < 0.5:
+        return a_save(rng)
+    if chance < 0.6:
+        return run(DELETE, keys, [id])
+    if chance < 0.66:
+        return run(TOUCH, keys, [id, rng.choice([b"-", 1, 40_000])])
+    if chance < 0.70:
+        return run(PURGE, [b"t@ids", b"t@expires"], [rng.choice([1, 100])])
+    if chance < 0.74:
+        return (b"DEL", b"t:" + id)  # another program
+    if chance < 0.76:
+        return rng.choice([(b"PERSIST", b"t:" + id), (b"HSET", b"t:" + id, b"city", b"elsewhere")])
+    if chance < 0.78:
+        key = rng.choice([b"t:" + id, b"t@city:Oslo", b"t@email", b"t@age", b"t@expires", b"t@ids"])
+        return (b"SETNX", key, b"in the way")
+    if chance < 0.82:
+        return (b"EVICT-STRINGS",)
+    return a_find(rng)
+
+
+def tidy(reply: Any, now: int) -> Any:
+    """Replies differ by nothing but the clock's moment."""
+    if isinstance(reply, list) and len(reply) == 4 and isinstance(reply[2], list):
+        total, _, rows, rest = reply
+        return [total, rows, rest]
+    return reply
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("version", ["redis7", "redis6"])
+def test_the_script_and_the_twin_do_the_same(version: str, seed: int, request: pytest.FixtureRequest) -> None:
+    real, twin = Server(request.getfixturevalue(version)), Twin()
+    rng = random.Random(seed)
+    for step in range(400):
+        operation = an_operation(rng)
+        if operation == (b"EVICT-STRINGS",):
+            for key in twin(b"KEYS", b"*"):
+                if twin(b"TYPE", key) == b"string":
+                    real(b"DEL", key), twin(b"DEL", key)
+            continue
+        now = int(time.time() * 1000)
+        expected, found = real(*operation), twin(*operation)
+        assert tidy(found, now) == tidy(expected, now), f"seed {seed}, step {step}: {operation}"
+        if b"1" in operation[-4:] or step % 10 == 0:
+            time.sleep(0.004)  # what was given a millisecond is over on both sides
+        assert keyspace(twin, now) == keyspace(real, now), f"seed {seed}, step {step}: after {operation}"
