@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.engine.storage.folder import LogFolder
 from redmodel.engine.storage.format import UnitEncoder
 from redmodel.engine.storage.manifest import TEMPORARY
@@ -33,9 +33,11 @@ def write_base(
         for command in commands:
             buffer += encoder.encode((command,))
             if len(buffer) >= _BUFFER:
-                size += _write_all(files, fd, buffer)
+                write_all(files, fd, buffer)
+                size += len(buffer)
                 buffer = bytearray()
-        size += _write_all(files, fd, buffer)
+        write_all(files, fd, buffer)
+        size += len(buffer)
         files.fsync(fd)
     finally:
         files.close(fd)
@@ -43,14 +45,3 @@ def write_base(
         files.remove(path)
     files.rename(temporary, path)
     return size
-
-
-def _write_all(files: FileSystem, fd: int, data: bytearray) -> int:
-    with memoryview(data) as view:
-        done = 0
-        while done < len(view):
-            more = files.write(fd, view[done:])
-            if more <= 0:
-                raise OSError(0, "nothing was written")
-            done += more
-        return done

@@ -125,6 +125,16 @@ class FileSystem:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def write_all(files: FileSystem, fd: int, data: bytes | bytearray, done: int = 0) -> None:
+    """Write what of ``data`` is not ``done``, in as many writes as it takes; raises `OSError` when one fails."""
+    with memoryview(data) as view:
+        while done < len(view):
+            written = files.write(fd, view[done:])
+            if written <= 0:
+                raise OSError(errno.EIO, "nothing was written")
+            done += written
+
+
 def _regular(fd: int, path: Path) -> int:
     """The descriptor itself when it is a plain file; otherwise it is closed and `OSError` raised."""
     try:

@@ -10,7 +10,7 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.engine.storage.manifest import FILE, FOLDER, MANIFEST, TEMPORARY, Manifest, Part, parse_manifest
 from redmodel.errors import StorageError, StoreDamaged
 
@@ -63,12 +63,7 @@ class LogFolder:
         """Make a file anew with this content, and wait until it is on the disk."""
         fd = self.create(path)
         try:
-            view = memoryview(data)
-            while view:
-                written = self._files.write(fd, view)
-                if written <= 0:
-                    raise OSError(0, "nothing was written")
-                view = view[written:]
+            write_all(self._files, fd, data)
             self._files.fsync(fd)
         finally:
             self._files.close(fd)

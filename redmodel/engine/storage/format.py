@@ -23,6 +23,9 @@ _BULK_HEADS = [b"$%d\r\n" % n for n in range(_CACHED)]
 
 _FAST_FROM = 4096
 _EXEC_TAIL = b"$4\r\nEXEC\r\n"
+# The writes without an argument. Any other name alone is a damaged MULTI or EXEC, and must not pass for a command: all
+# that follows would look like a transaction that was never finished.
+_BARE = frozenset((b"FLUSHALL", b"FLUSHDB"))
 _HEAD_LIMIT = 24  # no honest head is longer
 _MAX_ARGUMENTS = 1 << 31
 _MAX_BULK = 1 << 29
@@ -141,14 +144,14 @@ class CommandDecoder:
                 if type(reply) is not list:
                     return None
                 args = cast("list[bytes]", reply)
-                if len(args) == 1 and (name := args[0].upper()) in (b"MULTI", b"EXEC"):
-                    if (name == b"MULTI") is (transaction is not None):
-                        return None
-                    if transaction is None:
+                if len(args) == 1 and (name := args[0].upper()) not in _BARE:
+                    if name == b"MULTI" and transaction is None:
                         transaction = []
-                    else:
+                    elif name == b"EXEC" and transaction is not None:
                         units += transaction
                         transaction = None
+                    else:
+                        return None
                     continue
                 b"".join(args)  # anything but bytes is a TypeError
                 (units if transaction is None else transaction).append(tuple(args))
@@ -204,16 +207,14 @@ class CommandDecoder:
                     count -= 1
                 if count:
                     break
-                if len(args) == 1 and (name := args[0].upper()) in (b"MULTI", b"EXEC"):
-                    if name == b"MULTI":
-                        if self._transaction is not None:
-                            raise BadByte(position, "MULTI inside a transaction")
+                if len(args) == 1 and (name := args[0].upper()) not in _BARE:
+                    if name == b"MULTI" and self._transaction is None:
                         target = self._transaction = []
-                    else:
-                        if self._transaction is None:
-                            raise BadByte(position, "EXEC without MULTI")
+                    elif name == b"EXEC" and self._transaction is not None:
                         units += self._transaction
                         target, self._transaction = units, None
+                    else:
+                        raise BadByte(position, f"{name[:20]!r} can't stand here")
                 else:
                     target.append(tuple(args))
                 position = cursor

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.errors import StorageError, StoreLocked
 
 LOCK_NAME = "redmodel.lock"
@@ -53,9 +53,7 @@ class DirectoryLock:
             ) from error
         try:
             files.truncate(fd, 0)
-            line = f"{os.getpid()} {socket.gethostname()}\n".encode()
-            if files.write(fd, line) != len(line):
-                raise OSError(0, "short write")
+            write_all(files, fd, f"{os.getpid()} {socket.gethostname()}\n".encode())
         except OSError as error:
             _close_quietly(files, fd)
             raise StorageError(

@@ -11,7 +11,7 @@ import weakref
 from pathlib import Path
 from typing import Literal
 
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.errors import StorageError
 
 Policy = Literal["always", "everysec", "no"]
@@ -58,7 +58,7 @@ class LogWriter:
             try:
                 written = self._files.write(self._fd, data)
                 if written < len(data):
-                    self._write_rest(data, written)
+                    write_all(self._files, self._fd, data, written)
                 if self._always:
                     self._files.fsync(self._fd)
             except OSError as error:
@@ -124,14 +124,6 @@ class LogWriter:
         """Take no more writes, because something that the file depends on failed."""
         with self._lock:
             self._fail(verb, error)
-
-    def _write_rest(self, data: bytes, written: int) -> None:
-        view = memoryview(data)
-        while written < len(view):
-            more = self._files.write(self._fd, view[written:])
-            if more <= 0:
-                raise OSError(0, "nothing was written")
-            written += more
 
     def _wake_syncer(self) -> None:
         self._dirty = True

@@ -1,0 +1,140 @@
+"""Each step on the disk fails once, or for ever from there on: what was acknowledged is kept, and the error says so."""
+
+from __future__ import annotations
+
+import errno
+import time
+from pathlib import Path
+
+import pytest
+
+from redmodel.engine.storage.log import AppendOnlyLog
+from redmodel.engine.storage.writing import Policy
+from redmodel.errors import StorageError
+from tests.engine.storage.faulty import FailingFileSystem, ShortWrites
+from tests.engine.storage.test_torn_and_damaged_logs import read_log
+
+ERRNOS = [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EFBIG, errno.EINTR]
+
+
+def work(directory: Path, disk: FailingFileSystem, policy: Policy) -> tuple[list[bytes], StorageError | None]:
+    """Open, write, rewrite, write, close; returns what was acknowledged, and the first error."""
+    acknowledged: list[bytes] = []
+    first: StorageError | None = None
+    try:
+        log = AppendOnlyLog(directory, fsync=policy, files=disk)
+    except StorageError as error:
+        return acknowledged, error
+    try:
+        list(log.replay())
+        for n in range(12):
+            if n == 6:
+                try:
+                    log.compact([(0, (b"SET", name, b"v")) for name in acknowledged])
+                except StorageError as error:
+                    first = first or error
+            name = b"%d" % n
+            try:
+                log.append(
+                    [(0, (b"SET", name, b"v")), (1, (b"INCR", b"n"))] if n % 3 == 2 else [(0, (b"SET", name, b"v"))]
+                )
+            except StorageError as error:
+                first = first or error
+                with pytest.raises(StorageError):
+                    log.append([(0, (b"SET", b"never", b"v"))])
+                assert log.failure is not None
+            else:
+                acknowledged.append(name)
+    except StorageError as error:
+        first = first or error
+    finally:
+        try:
+            log.close()
+        except StorageError as error:
+            first = first or error
+    return acknowledged, first
+
+
+@pytest.mark.parametrize("for_ever", [False, True])
+@pytest.mark.parametrize("code", ERRNOS, ids=errno.errorcode.get)
+def test_every_step_fails_once_or_for_ever(tmp_path: Path, code: int, for_ever: bool) -> None:
+    at = 0
+    while True:
+        at += 1
+        directory = tmp_path / str(at)
+        disk = FailingFileSystem(at, code, for_ever=for_ever, short=at % 2 == 0)
+        acknowledged, error = work(directory, disk, "always")
+        found = [args[1] for args in read_log(directory) if args[0] == b"SET"]
+        assert found[: len(acknowledged)] == acknowledged, (at, disk.failed)
+        # The unit in flight may be there or not; whatever follows it can't be.
+        assert len(found) <= len(acknowledged) + 1, (at, disk.failed)
+        assert b"never" not in found
+        if not disk.failed:
+            assert error is None
+            assert len(acknowledged) == 12
+            if disk.count < at:
+                break
+        elif error is None:
+            # Steps whose failure costs nothing: reading the clean-up list, deleting what nobody needs, closing.
+            assert set(disk.failed) <= {"remove", "list_directory", "close", "truncate", "write", "rename"}, disk.failed
+    assert at > 50
+
+
+def test_a_failed_fsync_is_never_tried_again(tmp_path: Path) -> None:
+    class Disk(ShortWrites):
+        syncs = 0
+        broken = False
+
+        def fsync(self, fd: int) -> None:
+            self.syncs += 1
+            if self.broken:
+                self.broken = False
+                raise OSError(errno.EIO, "Input/output error")
+
+    disk = Disk()
+    log = AppendOnlyLog(tmp_path, fsync="always", files=disk)
+    list(log.replay())
+    log.append([(0, (b"SET", b"a", b"1"))])
+    disk.broken = True
+    with pytest.raises(StorageError, match="Input/output error") as caught:
+        log.append([(0, (b"SET", b"b", b"1"))])
+    assert caught.value.path.endswith(".incr.aof")
+    syncs = disk.syncs
+    for _ in range(3):
+        with pytest.raises(StorageError):
+            log.append([(0, (b"SET", b"c", b"1"))])
+        with pytest.raises(StorageError):
+            log.sync()
+    log.close()
+    assert disk.syncs == syncs
+    assert [args[1] for args in read_log(tmp_path)] == [b"a", b"b"]
+
+
+def test_a_failed_background_fsync_stops_the_writers(tmp_path: Path) -> None:
+    class Disk(ShortWrites):
+        broken = False
+
+        def fsync(self, fd: int) -> None:
+            if self.broken:
+                raise OSError(errno.EIO, "Input/output error")
+
+    disk = Disk()
+    log = AppendOnlyLog(tmp_path, fsync="everysec", files=disk)
+    list(log.replay())
+    disk.broken = True
+    log.append([(0, (b"SET", b"a", b"1"))])
+    deadline = time.monotonic() + 5
+    while log.failure is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(StorageError, match="can't sync"):
+        log.append([(0, (b"SET", b"b", b"1"))])
+    log.close()
+
+
+def test_short_writes_are_completed(tmp_path: Path) -> None:
+    with AppendOnlyLog(tmp_path, files=ShortWrites()) as log:
+        list(log.replay())
+        log.append([(0, (b"SET", b"a", b"x" * 100))])
+        log.compact([(0, (b"SET", b"a", b"x" * 100))])
+        log.append([(2, (b"SET", b"b", b"y" * 100))])
+    assert read_log(tmp_path) == [(b"SET", b"a", b"x" * 100), (b"SET", b"b", b"y" * 100)]
