@@ -66,7 +66,13 @@ def _new_engine(target: Target) -> Engine:
     else:
         from redmodel.engine.storage import open_storage
 
-        engine = Engine(storage=open_storage(Path(target.path), appendfsync=target.appendfsync))
+        storage = open_storage(Path(target.path), appendfsync=target.appendfsync)
+        try:
+            engine = Engine(storage=storage)
+            storage.compact_if_due(engine.databases)
+        except BaseException:
+            storage.close()  # and so unlock: the caller may mend the directory and try again
+            raise
     for procedure in ALL:
         engine.register_procedure(procedure.sha, procedure.native)
     return engine

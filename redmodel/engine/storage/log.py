@@ -5,13 +5,16 @@ May live here: `AppendOnlyLog`, which joins lock, folder, loading and writing. E
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.storage.compaction import write_base
+from redmodel.engine.storage.dump import dump
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.folder import LogFolder
 from redmodel.engine.storage.format import Command, UnitEncoder
@@ -20,6 +23,8 @@ from redmodel.engine.storage.lock import DirectoryLock
 from redmodel.engine.storage.manifest import Manifest
 from redmodel.engine.storage.writing import LogWriter, Policy
 from redmodel.errors import StorageError
+
+logger = logging.getLogger(__name__)
 
 COMPACT_FROM = 64 << 20
 COMPACT_RATIO = 2
@@ -171,6 +176,22 @@ class AppendOnlyLog:
             writer.close()
             self._folder.clean()
             self._rewrite_manifest_without_history()
+
+    def compact_if_due(self, databases: Iterable[Keyspace]) -> bool:
+        """Rewrite the log when that is worth the time, and say whether it was done; nothing may change meanwhile.
+
+        A failure that leaves the old log whole is only reported to `logging`.
+        """
+        if not self.compaction_due:
+            return False
+        try:
+            self.compact(dump(databases))
+        except StorageError as error:
+            if self.failure is not None:
+                raise
+            logger.warning("the log is not rewritten: %s", error)
+            return False
+        return True
 
     def close(self) -> None:
         """Sync, close and unlock; harmless when closed already.
