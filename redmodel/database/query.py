@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
-from redmodel.model import Condition, Model, Order
+from redmodel.model import Condition, FieldRef, Model, Order, order_of
 from redmodel.plan import find as plans
 from redmodel.plan.find import Page, Selection
 
@@ -26,12 +26,12 @@ class _Builder(Generic[M]):
         """Add conditions; all of them must be met."""
         return type(self)(self._executor, self._selection.where(*conditions))
 
-    def order_by(self, *orders: Order | Any) -> Self:
+    def order_by(self, *orders: Order | FieldRef[Any]) -> Self:
         """Order by indexed fields, ``-User.age`` for the largest first; records without a value come last.
 
         Ties are broken by id, so that the order is always the same.
         """
-        return type(self)(self._executor, self._selection.order_by(*[+order for order in orders]))
+        return type(self)(self._executor, self._selection.order_by(*[order_of(order) for order in orders]))
 
     def limit(self, limit: int) -> Self:
         """Return at most ``limit`` records."""

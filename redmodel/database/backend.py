@@ -1,0 +1,118 @@
+"""Which executor serves which source: the one place where a URL or a client becomes a back end.
+
+redis-py, asyncio's transport and the engine are imported here only when a handle needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from redmodel.database.driver import AsyncExecutor, Executor
+from redmodel.database.url import Target, parse
+from redmodel.errors import InvalidUrl
+
+if TYPE_CHECKING:
+    import redis
+    import redis.asyncio
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A blocking back end: its name without secrets, its executor, and how to get a redis-py client on it."""
+
+    name: str
+    executor: Executor
+    client: Callable[[], redis.Redis]
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncBackend:
+    """The same for asyncio."""
+
+    name: str
+    executor: AsyncExecutor
+    client: Callable[[], redis.asyncio.Redis]
+    close: Callable[[], Awaitable[None]]
+
+
+def _target(source: str | None, retry_seconds: float | None, timeout: float | None) -> Target:
+    target = parse(source)
+    if retry_seconds is not None:
+        target = replace(target, retry_seconds=retry_seconds)
+    return target if timeout is None else replace(target, timeout=timeout)
+
+
+def open_backend(source: Any, *, retry_seconds: float | None, timeout: float | None) -> Backend:
+    """The back end of a `Database`: from a URL, or over a blocking client that the caller keeps and closes."""
+    if source is not None and not isinstance(source, str):
+        _check_colour(source, wants_async=False)
+        from redmodel.database.over_client import ClientExecutor
+
+        handed_in = ClientExecutor(source)
+        return Backend("over a client", handed_in, lambda: source, handed_in.close)
+    target = _target(source, retry_seconds, timeout)
+    if target.kind in ("embedded", "memory"):
+        from redmodel.database.over_engine import EngineExecutor
+
+        engine = EngineExecutor(target)
+        return Backend(str(target), engine, engine.client, engine.close)
+    if target.kind == "tls":
+        from redmodel.database.over_client import ClientExecutor
+
+        client = _client_of(target)
+        return Backend(str(target), ClientExecutor(client, target), lambda: client, client.close)
+    from redmodel.database.over_redis import RedisExecutor
+
+    server = RedisExecutor(target)
+    return Backend(str(target), server, lambda: _client_of(target), server.close)
+
+
+def open_async_backend(source: Any, *, retry_seconds: float | None, timeout: float | None) -> AsyncBackend:
+    """The back end of an `AsyncDatabase`: from a URL, or over an asyncio client that the caller keeps and closes."""
+    if source is not None and not isinstance(source, str):
+        _check_colour(source, wants_async=True)
+        from redmodel.database.over_client import AsyncClientExecutor
+
+        handed_in = AsyncClientExecutor(source)
+        return AsyncBackend("over a client", handed_in, lambda: source, handed_in.close)
+    target = _target(source, retry_seconds, timeout)
+    if target.kind in ("embedded", "memory"):
+        from redmodel.database.over_engine import AsyncEngineExecutor
+
+        engine = AsyncEngineExecutor(target)
+        return AsyncBackend(str(target), engine, engine.client, engine.close)
+    if target.kind == "tls":
+        from redmodel.database.over_client import AsyncClientExecutor
+
+        client = _async_client_of(target)
+        return AsyncBackend(str(target), AsyncClientExecutor(client, target), lambda: client, client.aclose)
+    from redmodel.database.over_redis_async import AsyncRedisExecutor
+
+    server = AsyncRedisExecutor(target)
+    return AsyncBackend(str(target), server, lambda: _async_client_of(target), server.close)
+
+
+def _client_of(target: Target) -> redis.Redis:
+    from redmodel.database.over_client import client_of
+
+    return client_of(target)
+
+
+def _async_client_of(target: Target) -> redis.asyncio.Redis:
+    from redmodel.database.over_client import async_client_of
+
+    return async_client_of(target)
+
+
+def _check_colour(source: object, *, wants_async: bool) -> None:
+    """A client of the wrong colour would fail late and oddly."""
+    module = type(source).__module__ + "." + type(source).__name__
+    is_async = any("asyncio" in base.__module__ or "Async" in base.__name__ for base in type(source).__mro__)
+    if not hasattr(source, "execute_command"):
+        raise InvalidUrl(f"a handle takes a URL or a redis-py client, not {module}")
+    if is_async != wants_async:
+        handle, client = ("AsyncDatabase", "redis.asyncio.Redis") if wants_async else ("Database", "redis.Redis")
+        raise InvalidUrl(f"{handle} takes a URL or a {client}, not {module}: use the other handle, or the other client")

@@ -1,0 +1,59 @@
+"""An `AsyncDatabase` worn as a blocking one, so that one suite asks both colours the same questions."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from redmodel import AsyncDatabase
+from redmodel.database.query import AsyncQuery
+
+
+class Blocking:
+    """Every verb of the handle, run to its end on one event loop."""
+
+    def __init__(self, database: AsyncDatabase, loop: asyncio.AbstractEventLoop) -> None:
+        self._database = database
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._database, name)
+        if not callable(member):
+            return member
+
+        def verb(*args: Any, **kwargs: Any) -> Any:
+            result = member(*args, **kwargs)
+            if inspect.iscoroutine(result):
+                return self._loop.run_until_complete(result)
+            return BlockingQuery(result, self._loop) if isinstance(result, AsyncQuery) else result
+
+        return verb
+
+
+class BlockingQuery:
+    """Every step and terminal of a query, and iteration."""
+
+    def __init__(self, query: AsyncQuery[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._query = query
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._query, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            result = member(*args, **kwargs)
+            if inspect.iscoroutine(result):
+                return self._loop.run_until_complete(result)
+            return BlockingQuery(result, self._loop)
+
+        return step
+
+    def __iter__(self) -> Iterator[Any]:
+        records: AsyncIterator[Any] = self._query.__aiter__()
+        while True:
+            try:
+                yield self._loop.run_until_complete(records.__anext__())
+            except StopAsyncIteration:
+                return
