@@ -39,6 +39,7 @@ class Context:
         "loading",
         "logging",
         "moment",
+        "owed",
         "refusal",
         "rewritten",
         "session",
@@ -57,6 +58,8 @@ class Context:
         self.rewritten = False
         #: Effects are kept in ``effects`` for the storage; False where there is none.
         self.logging = False
+        #: Some of ``effects`` are what a client asked for, and not only keys that expired.
+        self.owed = False
         self.effects: list[tuple[int, Sequence[bytes]]] = []
         #: The log is being replayed: nothing expires.
         self.loading = False
@@ -163,8 +166,10 @@ class Context:
 
     def collect(self, args: Args) -> None:
         """Close one command's account: keep its own arguments as an effect unless it told others."""
-        if self.logging and not self.rewritten:
-            self.effects.append((self.database.number, args))
+        if self.logging:
+            self.owed = True
+            if not self.rewritten:
+                self.effects.append((self.database.number, args))
         self.changed = self.rewritten = False
 
     def run(self, command: Command, args: Args) -> Reply:

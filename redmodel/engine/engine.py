@@ -8,9 +8,10 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
-from redmodel.engine.commands.all import COMMANDS
+from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.context import Context
 from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.registry import subcommand
 from redmodel.engine.replies import QUEUED
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError, StorageError
@@ -56,7 +57,7 @@ class Engine:
         self.procedures: dict[bytes, Procedure] = {}
         self.started = clock()
         self._lock = RLock()
-        self._commands = COMMANDS
+        self.commands = COMMANDS
         self._storage = storage
         self._context = Context(self, clock, Session(), self.databases[0])
         self._until_step = _STEP_EVERY
@@ -82,7 +83,7 @@ class Engine:
             self._until_step -= 1
             if not self._until_step:
                 self.expire_step()
-            command = self._commands.get(args[0])
+            command = self.commands.get(args[0])
             if command is None or not command.minimum <= len(args) <= command.maximum:
                 command = self._named(session, args)
             if session.queue is not None and not command.immediate:
@@ -127,6 +128,11 @@ class Engine:
                 self._flush()
             return gone
 
+    @property
+    def durable(self) -> bool:
+        """Whether changes go to a storage."""
+        return self._storage is not None
+
     def release(self, session: Session) -> None:
         """Forget a connection that is closed: its transaction and its watched keys."""
         with self._lock:
@@ -154,7 +160,7 @@ class Engine:
 
     def _named(self, session: Session, args: Args) -> Command:
         """Find a command by its name in any case and check its arity, or refuse it."""
-        command = self._commands.get(args[0].upper())
+        command = self.commands.get(args[0].upper())
         if command is None:
             error = texts.unknown_command(args[0], list(args[1:]))
         elif command.minimum <= len(args) <= command.maximum:
@@ -168,12 +174,11 @@ class Engine:
         """Keep a command for EXEC, or refuse it and so the transaction."""
         refusal = self._context.refusal
         error: ReplyError | None = None
-        if command.subcommands:
-            sub = command.subcommands.get(args[1].lower())
-            if sub is None:
-                error = texts.unknown_subcommand(command.name, args[1])
-            elif not sub.minimum <= len(args) <= sub.maximum:
-                error = texts.arity(sub.name)
+        if command.subcommands and len(args) > 1:
+            try:
+                subcommand(command, args)
+            except ReplyError as refused:
+                error = refused
         elif command.writes and refusal is not None:
             error = texts.cannot_write(refusal)
         elif "no_multi" in command.flags:
@@ -197,6 +202,8 @@ class Engine:
         """Hand the collected effects to the storage as one unit."""
         context = self._context
         unit, context.effects = context.effects, []
+        # Expired keys alone owe nobody an answer: a read that met one goes on, and replay expires them again.
+        owed, context.owed = context.owed, False
         if self._storage is None:
             return
         try:
@@ -205,7 +212,8 @@ class Engine:
             # What is in memory stays readable; nothing more is acknowledged, so nothing more can be lost silently.
             context.logging = False
             context.refusal = str(error)
-            raise texts.cannot_write(str(error)) from error
+            if owed:
+                raise texts.cannot_write(str(error)) from error
 
     def _replay(self, storage: Storage) -> None:
         """Run the commands of a storage; one that answers an error is passed over, as Redis does."""
@@ -213,7 +221,7 @@ class Engine:
         context.loading = True
         session = context.session
         for args in storage.replay():
-            command = self._commands.get(args[0]) or self._commands.get(args[0].upper())
+            command = self.commands.get(args[0]) or self.commands.get(args[0].upper())
             if command is None:
                 raise StorageError(f"the log holds a command that this engine doesn't know: {texts.shown(args[0])}")
             if command.minimum <= len(args) <= command.maximum:
@@ -223,5 +231,5 @@ class Engine:
                     command.handler(context, args)
                 except ReplyError:
                     pass
-        context.loading = context.changed = context.rewritten = False
+        context.loading = context.changed = context.rewritten = context.owed = False
         context.effects.clear()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from sys import maxsize
 from typing import TYPE_CHECKING, TypeAlias
 
+from redmodel.engine import texts
+
 if TYPE_CHECKING:
     from redmodel.engine.context import Context
     from redmodel.engine.replies import Reply
@@ -87,11 +89,43 @@ class Table:
         return bind
 
     def commands(self) -> list[Command]:
-        """Build the commands; a row without a function is a LookupError."""
-        missing = self._rows.keys() - self._handlers.keys()
+        """Build the commands; a row without a function is a LookupError, unless it is a container of others."""
+        containers = {name.partition("|")[0] for name in self._rows if "|" in name}
+        missing = self._rows.keys() - self._handlers.keys() - containers
         if missing:
             raise LookupError(f"no function handles {', '.join(sorted(missing))}")
-        return [Command(row, self._handlers[name]) for name, row in self._rows.items()]
+        commands: list[Command] = []
+        for name, row in self._rows.items():
+            command = Command(row, self._handlers.get(name, _unbound))
+            if name in containers:
+                command.handler = _dispatcher(command, self._handlers.get(name))
+            commands.append(command)
+        return commands
+
+
+def _unbound(context: Context, args: Args) -> Reply:
+    raise LookupError(args[0])
+
+
+def _dispatcher(container: Command, alone: Handler | None) -> Handler:
+    """The handler of a container: find the subcommand, check its arity, run it; ``alone`` runs without one."""
+
+    def dispatch(context: Context, args: Args) -> Reply:
+        if alone is not None and len(args) == 1:
+            return alone(context, args)
+        return subcommand(container, args).handler(context, args)
+
+    return dispatch
+
+
+def subcommand(container: Command, args: Args) -> Command:
+    """Find the subcommand that the arguments name, or refuse them in Redis' words."""
+    found = container.subcommands.get(args[1].lower())
+    if found is None:
+        raise texts.unknown_subcommand(container.name, args[1])
+    if not found.minimum <= len(args) <= found.maximum:
+        raise texts.arity(found.name)
+    return found
 
 
 def collect(tables: Iterable[Table]) -> dict[bytes, Command]:

@@ -14,6 +14,7 @@ NOT_A_FLOAT = "ERR value is not a valid float"
 OUT_OF_RANGE = "ERR value is out of range"
 NOT_POSITIVE = "ERR value is out of range, must be positive"
 OVERFLOW = "ERR increment or decrement would overflow"
+DECREMENT_OVERFLOW = "ERR decrement would overflow"
 NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity"
 NO_SUCH_KEY = "ERR no such key"
 SAME_OBJECT = "ERR source and destination objects are the same"
@@ -127,3 +128,8 @@ def unsupported_option(option: bytes) -> ReplyError:
 def cannot_write(reason: str) -> ReplyError:
     """The storage failed, so the engine takes no more writes."""
     return ReplyError(f"MISCONF Errors writing to the AOF file: {reason}")
+
+
+def exec_abort_because(error: ReplyError) -> str:
+    """A transaction that may not run for the reason in ``error``."""
+    return f"EXECABORT Transaction discarded because of: {error.text}"

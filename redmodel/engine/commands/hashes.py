@@ -1,0 +1,184 @@
+"""Commands on hashes; HSCAN is in ``scan``."""
+
+from __future__ import annotations
+
+from random import choice, choices, sample
+
+from redmodel.engine import texts
+from redmodel.engine.arguments import INT_MAX, INT_MIN, integer, parse_integer
+from redmodel.engine.commands.numbers import add_float
+from redmodel.engine.context import Context
+from redmodel.engine.registry import Args, Table
+from redmodel.engine.replies import OK, Pairs, Reply
+from redmodel.errors import ReplyError
+
+TABLE = Table(
+    ("HSET", -4, "write denyoom fast", (1, 1, 1)),
+    ("HMSET", -4, "write denyoom fast", (1, 1, 1)),
+    ("HSETNX", 4, "write denyoom fast", (1, 1, 1)),
+    ("HGET", 3, "readonly fast", (1, 1, 1)),
+    ("HMGET", -3, "readonly fast", (1, 1, 1)),
+    ("HGETALL", 2, "readonly", (1, 1, 1)),
+    ("HKEYS", 2, "readonly", (1, 1, 1)),
+    ("HVALS", 2, "readonly", (1, 1, 1)),
+    ("HDEL", -3, "write fast", (1, 1, 1)),
+    ("HEXISTS", 3, "readonly fast", (1, 1, 1)),
+    ("HLEN", 2, "readonly fast", (1, 1, 1)),
+    ("HSTRLEN", 3, "readonly fast", (1, 1, 1)),
+    ("HINCRBY", 4, "write denyoom fast", (1, 1, 1)),
+    ("HINCRBYFLOAT", 4, "write denyoom fast", (1, 1, 1)),
+    ("HRANDFIELD", -2, "readonly", (1, 1, 1)),
+)
+
+
+@TABLE.handles("HSET")
+def hset(context: Context, args: Args) -> Reply:
+    if len(args) & 1:
+        raise texts.arity(b"hset")
+    key = args[1]
+    fields = context.hash_at(key)
+    if fields is None:
+        fields = context.database.values[key] = {}
+    before = len(fields)
+    fields.update(zip(args[2::2], args[3::2]))  # noqa: B905 (the arity was checked)
+    context.touch(key)
+    return len(fields) - before
+
+
+@TABLE.handles("HMSET")
+def hmset(context: Context, args: Args) -> Reply:
+    if len(args) & 1:
+        raise texts.arity(b"hmset")
+    hset(context, args)
+    return OK
+
+
+@TABLE.handles("HSETNX")
+def hsetnx(context: Context, args: Args) -> Reply:
+    fields = context.hash_at(args[1])
+    if fields is not None and args[2] in fields:
+        return 0
+    _set_field(context, args[1], fields, args[2], args[3])
+    return 1
+
+
+def _set_field(context: Context, key: bytes, fields: dict[bytes, bytes] | None, field: bytes, value: bytes) -> None:
+    if fields is None:
+        context.database.values[key] = {field: value}
+    else:
+        fields[field] = value
+    context.touch(key)
+
+
+@TABLE.handles("HGET")
+def hget(context: Context, args: Args) -> Reply:
+    fields = context.hash_at(args[1])
+    return None if fields is None else fields.get(args[2])
+
+
+@TABLE.handles("HMGET")
+def hmget(context: Context, args: Args) -> Reply:
+    fields = context.hash_at(args[1])
+    if fields is None:
+        return [None] * (len(args) - 2)
+    return list(map(fields.get, args[2:]))
+
+
+@TABLE.handles("HGETALL")
+def hgetall(context: Context, args: Args) -> Reply:
+    fields = context.hash_at(args[1])
+    return {} if fields is None else fields.copy()
+
+
+@TABLE.handles("HKEYS")
+def hkeys(context: Context, args: Args) -> Reply:
+    return list(context.hash_at(args[1]) or ())
+
+
+@TABLE.handles("HVALS")
+def hvals(context: Context, args: Args) -> Reply:
+    fields = context.hash_at(args[1])
+    return [] if fields is None else list(fields.values())
+
+
+@TABLE.handles("HDEL")
+def hdel(context: Context, args: Args) -> Reply:
+    key = args[1]
+    fields = context.hash_at(key)
+    if fields is None:
+        return 0
+    before = len(fields)
+    for field in args[2:]:
+        fields.pop(field, None)
+    gone = before - len(fields)
+    if gone:
+        if not fields:
+            context.database.remove(key)
+        context.touch(key)
+    return gone
+
+
+@TABLE.handles("HEXISTS")
+def hexists(context: Context, args: Args) -> Reply:
+    return int(args[2] in (context.hash_at(args[1]) or ()))
+
+
+@TABLE.handles("HLEN")
+def hlen(context: Context, args: Args) -> Reply:
+    return len(context.hash_at(args[1]) or ())
+
+
+@TABLE.handles("HSTRLEN")
+def hstrlen(context: Context, args: Args) -> Reply:
+    fields = context.hash_at(args[1])
+    return 0 if fields is None else len(fields.get(args[2], b""))
+
+
+@TABLE.handles("HINCRBY")
+def hincrby(context: Context, args: Args) -> Reply:
+    amount = integer(args[3])
+    fields = context.hash_at(args[1])
+    text = None if fields is None else fields.get(args[2])
+    before = 0 if text is None else parse_integer(text)
+    if before is None:
+        raise ReplyError(texts.HASH_NOT_AN_INTEGER)
+    total = before + amount
+    if not INT_MIN <= total <= INT_MAX:
+        raise ReplyError(texts.OVERFLOW)
+    _set_field(context, args[1], fields, args[2], b"%d" % total)
+    return total
+
+
+@TABLE.handles("HINCRBYFLOAT")
+def hincrbyfloat(context: Context, args: Args) -> Reply:
+    key, field = args[1], args[2]
+    fields = context.hash_at(key)
+    text = None if fields is None else fields.get(field)
+    value = add_float(text, args[3], texts.HASH_NOT_A_FLOAT, texts.NAN_OR_INFINITY)
+    _set_field(context, key, fields, field, value)
+    context.effect(b"HSET", key, field, value)
+    return value
+
+
+@TABLE.handles("HRANDFIELD")
+def hrandfield(context: Context, args: Args) -> Reply:
+    if len(args) == 2:
+        fields = context.hash_at(args[1])
+        return choice(list(fields)) if fields else None
+    count = integer(args[2])
+    if len(args) > 4 or (len(args) == 4 and args[3].upper() != b"WITHVALUES"):
+        raise texts.syntax()
+    if len(args) == 4 and not -(INT_MAX // 2) <= count <= INT_MAX // 2:
+        raise ReplyError(texts.OUT_OF_RANGE)
+    fields = context.hash_at(args[1])
+    chosen = sampled(list(fields), count) if fields else []
+    if len(args) == 4:
+        return Pairs((field, fields[field]) for field in chosen) if fields else Pairs()
+    return chosen
+
+
+def sampled(elements: list[bytes], count: int) -> list[bytes]:
+    """Choose as the RAND commands do: up to ``count`` different ones, or ``-count`` of which some may be the same."""
+    if count < 0:
+        return choices(elements, k=-count)
+    return sample(elements, count) if count < len(elements) else elements

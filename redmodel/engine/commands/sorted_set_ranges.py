@@ -1,0 +1,267 @@
+"""Commands on ranges of a sorted set: by rank, by score, by member."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from redmodel.engine import texts
+from redmodel.engine.arguments import integer, strtod
+from redmodel.engine.context import Context
+from redmodel.engine.registry import Args, Table
+from redmodel.engine.replies import Pairs, Reply
+from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.errors import ReplyError
+
+TABLE = Table(
+    ("ZRANGE", -4, "readonly", (1, 1, 1)),
+    ("ZRANGESTORE", -5, "write denyoom", (1, 2, 1)),
+    ("ZRANGEBYSCORE", -4, "readonly", (1, 1, 1)),
+    ("ZRANGEBYLEX", -4, "readonly", (1, 1, 1)),
+    ("ZREVRANGE", -4, "readonly", (1, 1, 1)),
+    ("ZREVRANGEBYSCORE", -4, "readonly", (1, 1, 1)),
+    ("ZREVRANGEBYLEX", -4, "readonly", (1, 1, 1)),
+    ("ZCOUNT", 4, "readonly fast", (1, 1, 1)),
+    ("ZLEXCOUNT", 4, "readonly fast", (1, 1, 1)),
+    ("ZREMRANGEBYRANK", 4, "write", (1, 1, 1)),
+    ("ZREMRANGEBYSCORE", 4, "write", (1, 1, 1)),
+    ("ZREMRANGEBYLEX", 4, "write", (1, 1, 1)),
+)
+
+
+class _Bound(NamedTuple):
+    """One end of a range by score or by member; ``infinite`` is -1 for ``-``, 1 for ``+``."""
+
+    score: float = 0.0
+    member: bytes = b""
+    exclusive: bool = False
+    infinite: int = 0
+
+
+def _score_bound(text: bytes) -> _Bound:
+    exclusive = text[:1] == b"("
+    # Redis hands the rest to strtod as a C string: an empty one is 0, leading space is skipped, NUL ends it.
+    digits = text[exclusive:].partition(b"\0")[0]
+    if digits[-1:].isspace():
+        raise ReplyError(texts.MIN_MAX_FLOAT)
+    score = strtod(digits) if digits else 0.0
+    if score is None:
+        raise ReplyError(texts.MIN_MAX_FLOAT)
+    return _Bound(score=score, exclusive=exclusive)
+
+
+def _member_bound(text: bytes) -> _Bound:
+    if text in (b"-", b"+"):
+        return _Bound(infinite=1 if text == b"+" else -1)
+    if text[:1] not in (b"(", b"["):
+        raise ReplyError(texts.MIN_MAX_LEX)
+    return _Bound(member=text[1:], exclusive=text[:1] == b"(")
+
+
+def _score_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]:
+    start = zset.above(low.score) if low.exclusive else zset.below(low.score)
+    stop = zset.below(high.score) if high.exclusive else zset.above(high.score)
+    return start, max(start, stop)
+
+
+def _member_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]:
+    size = len(zset)
+    if low.infinite > 0 or high.infinite < 0:
+        return 0, 0
+    start, stop = 0, size
+    if not low.infinite:
+        start = zset.after_member(low.member) if low.exclusive else zset.before_member(low.member)
+    if not high.infinite:
+        stop = zset.before_member(high.member) if high.exclusive else zset.after_member(high.member)
+    return start, max(start, stop)
+
+
+def _rank_ranks(size: int, start: int, end: int) -> tuple[int, int]:
+    """Turn Redis' inclusive ranks, of which negative ones count from the end, into a half-open range."""
+    start = max(start + size, 0) if start < 0 else start
+    end = end + size if end < 0 else end
+    stop = min(end + 1, size)
+    return (start, stop) if start < stop else (0, 0)
+
+
+class _Range:
+    """A range as a command's arguments describe it; `ranks` finds it in a sorted set."""
+
+    __slots__ = ("by", "count", "high", "low", "offset", "reverse", "with_scores")
+
+    def __init__(self, by: bytes, *, reverse: bool) -> None:
+        self.by = by
+        self.reverse = reverse
+        self.low: _Bound | int = 0
+        self.high: _Bound | int = 0
+        self.offset = 0
+        self.count = -1
+        self.with_scores = False
+
+    def read_bounds(self, low: bytes, high: bytes) -> None:
+        if not self.by:
+            self.low, self.high = integer(low), integer(high)
+            return
+        if self.reverse:
+            low, high = high, low
+        bound = _score_bound if self.by == b"BYSCORE" else _member_bound
+        self.low, self.high = bound(low), bound(high)
+
+    def ranks(self, zset: SortedSet) -> tuple[int, int]:
+        """The ranks, half-open and counted from the lowest, after LIMIT."""
+        size = len(zset)
+        low, high = self.low, self.high
+        if isinstance(low, int) or isinstance(high, int):
+            assert isinstance(low, int) and isinstance(high, int)
+            start, stop = _rank_ranks(size, low, high)
+            return (size - stop, size - start) if self.reverse else (start, stop)
+        start, stop = (_score_ranks if self.by == b"BYSCORE" else _member_ranks)(zset, low, high)
+        if self.offset or self.count >= 0:
+            if self.offset < 0:
+                return 0, 0
+            length = max(stop - start - self.offset, 0)
+            if self.count >= 0:
+                length = min(length, self.count)
+            start = stop - self.offset - length if self.reverse else start + self.offset
+            stop = start + length
+        return start, stop
+
+
+def _read(args: Args, at: int, by: bytes | None, reverse: bool | None, *, store: bool = False) -> _Range:
+    """Read bounds at ``at`` and the options after them; ``by`` and ``reverse`` are None where options say them."""
+    wanted = _Range(by or b"", reverse=bool(reverse))
+    place = at + 2
+    limited = False
+    while place < len(args):
+        option = args[place].upper()
+        if option == b"WITHSCORES" and not store:
+            wanted.with_scores = True
+        elif option == b"LIMIT" and place + 2 < len(args):
+            wanted.offset, wanted.count = integer(args[place + 1]), integer(args[place + 2])
+            limited = wanted.count != -1
+            place += 2
+        elif option == b"REV" and reverse is None:
+            wanted.reverse = True
+        elif option in (b"BYSCORE", b"BYLEX") and by is None and not wanted.by:
+            wanted.by = option
+        else:
+            raise texts.syntax()
+        place += 1
+    if limited and not wanted.by:
+        raise ReplyError(texts.LIMIT_ALONE)
+    if wanted.with_scores and wanted.by == b"BYLEX":
+        raise ReplyError(texts.WITHSCORES_BYLEX)
+    wanted.read_bounds(args[at], args[at + 1])
+    return wanted
+
+
+def _answer(context: Context, args: Args, by: bytes | None, reverse: bool | None) -> Reply:
+    wanted = _read(args, 2, by, reverse)
+    zset = context.sorted_set_at(args[1])
+    if zset is None:
+        return Pairs() if wanted.with_scores else []
+    start, stop = wanted.ranks(zset)
+    if wanted.with_scores:
+        return Pairs(zset.pairs(start, stop, reverse=wanted.reverse))
+    return zset.members(start, stop, reverse=wanted.reverse)
+
+
+@TABLE.handles("ZRANGE")
+def zrange(context: Context, args: Args) -> Reply:
+    return _answer(context, args, None, None)
+
+
+@TABLE.handles("ZREVRANGE")
+def zrevrange(context: Context, args: Args) -> Reply:
+    return _answer(context, args, b"", True)
+
+
+@TABLE.handles("ZRANGEBYSCORE")
+def zrangebyscore(context: Context, args: Args) -> Reply:
+    if len(args) > 4:
+        return _answer(context, args, b"BYSCORE", False)
+    low, high = _score_bound(args[2]), _score_bound(args[3])
+    zset = context.sorted_set_at(args[1])
+    return [] if zset is None else zset.members(*_score_ranks(zset, low, high))
+
+
+@TABLE.handles("ZREVRANGEBYSCORE")
+def zrevrangebyscore(context: Context, args: Args) -> Reply:
+    return _answer(context, args, b"BYSCORE", True)
+
+
+@TABLE.handles("ZRANGEBYLEX")
+def zrangebylex(context: Context, args: Args) -> Reply:
+    return _answer(context, args, b"BYLEX", False)
+
+
+@TABLE.handles("ZREVRANGEBYLEX")
+def zrevrangebylex(context: Context, args: Args) -> Reply:
+    return _answer(context, args, b"BYLEX", True)
+
+
+@TABLE.handles("ZRANGESTORE")
+def zrangestore(context: Context, args: Args) -> Reply:
+    wanted = _read(args, 3, None, None, store=True)
+    zset = context.sorted_set_at(args[2])
+    found: list[tuple[bytes, float]] = [] if zset is None else zset.pairs(*wanted.ranks(zset))
+    return store(context, args[1], dict(found))
+
+
+def store(context: Context, key: bytes, scores: dict[bytes, float]) -> int:
+    """Put a new sorted set at a key, or remove the key if there are no members; return how many there are."""
+    if scores:
+        context.database.put(key, SortedSet(scores))
+        context.touch(key)
+    elif context.find(key) is not None:
+        context.database.remove(key)
+        context.touch(key)
+    return len(scores)
+
+
+@TABLE.handles("ZCOUNT")
+def zcount(context: Context, args: Args) -> Reply:
+    low, high = _score_bound(args[2]), _score_bound(args[3])
+    zset = context.sorted_set_at(args[1])
+    if zset is None:
+        return 0
+    start, stop = _score_ranks(zset, low, high)
+    return stop - start
+
+
+@TABLE.handles("ZLEXCOUNT")
+def zlexcount(context: Context, args: Args) -> Reply:
+    low, high = _member_bound(args[2]), _member_bound(args[3])
+    zset = context.sorted_set_at(args[1])
+    if zset is None:
+        return 0
+    start, stop = _member_ranks(zset, low, high)
+    return stop - start
+
+
+def _remove(context: Context, args: Args, by: bytes) -> int:
+    wanted = _Range(by, reverse=False)
+    wanted.read_bounds(args[2], args[3])
+    zset = context.sorted_set_at(args[1])
+    if zset is None:
+        return 0
+    gone = len(zset.discard_ranks(*wanted.ranks(zset)))
+    if gone:
+        if not zset.scores:
+            context.database.remove(args[1])
+        context.touch(args[1])
+    return gone
+
+
+@TABLE.handles("ZREMRANGEBYRANK")
+def zremrangebyrank(context: Context, args: Args) -> Reply:
+    return _remove(context, args, b"")
+
+
+@TABLE.handles("ZREMRANGEBYSCORE")
+def zremrangebyscore(context: Context, args: Args) -> Reply:
+    return _remove(context, args, b"BYSCORE")
+
+
+@TABLE.handles("ZREMRANGEBYLEX")
+def zremrangebylex(context: Context, args: Args) -> Reply:
+    return _remove(context, args, b"BYLEX")

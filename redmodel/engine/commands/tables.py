@@ -1,0 +1,43 @@
+"""All tables of commands, joined: a new file of commands is one more name in the list."""
+
+from __future__ import annotations
+
+from redmodel.engine.commands import (
+    connection,
+    expiry,
+    hashes,
+    keys,
+    numbers,
+    scan,
+    scripting,
+    server,
+    sets,
+    sorted_set_algebra,
+    sorted_set_ranges,
+    sorted_sets,
+    strings,
+    transactions,
+)
+from redmodel.engine.registry import Command, collect
+
+COMMANDS: dict[bytes, Command] = collect(
+    (
+        connection.TABLE,
+        keys.TABLE,
+        expiry.TABLE,
+        strings.TABLE,
+        numbers.TABLE,
+        hashes.TABLE,
+        sets.TABLE,
+        sorted_sets.TABLE,
+        sorted_set_ranges.TABLE,
+        sorted_set_algebra.TABLE,
+        scan.TABLE,
+        transactions.TABLE,
+        scripting.TABLE,
+        server.TABLE,
+    )
+)
+"""Every command, by its name in upper and in lower case."""
+
+server.COMMANDS.update({name: command for name, command in COMMANDS.items() if name.islower()})
