@@ -19,4 +19,5 @@ def wrong_type(key: bytes, found: bytes = b"") -> WrongType:
 
 def explain(error: ReplyError, key: bytes) -> Exception:
     """The typed error for an error reply about ``key``; the reply itself where there is none."""
-    return wrong_type(key) if error.code == "WRONGTYPE" else error
+    # Redis 6.2 wraps the error of a command inside a script in a sentence of its own.
+    return wrong_type(key) if "WRONGTYPE Operation" in error.text else error

@@ -8,11 +8,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+from redmodel.errors import ReplyError
 from redmodel.procedures.native_write import drop, drop_due
 from redmodel.procedures.registry import Context
 
 Ids: TypeAlias = "set[bytes] | frozenset[bytes]"
 _NOBODY: frozenset[bytes] = frozenset()
+_WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
+
+
+def _set(ctx: Context, key: bytes) -> Ids:
+    value = ctx.value(key)
+    if value is None:
+        return _NOBODY
+    if isinstance(value, set):
+        return value
+    raise ReplyError(_WRONG)
+
+
+def _hash(ctx: Context, key: bytes) -> dict[bytes, bytes]:
+    value = ctx.value(key)
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise ReplyError(_WRONG)
+
+
+def _scores(ctx: Context, key: bytes) -> dict[bytes, float]:
+    value = ctx.value(key)
+    if value is None:
+        return {}
+    try:
+        scores: dict[bytes, float] = value.scores
+    except AttributeError:
+        raise ReplyError(_WRONG) from None
+    return scores
 
 
 class _All:
@@ -24,10 +55,10 @@ class _All:
         self.key = key
 
     def estimate(self, ctx: Context) -> int:
-        return len(ctx.value(self.key) or ())
+        return len(_set(ctx, self.key))
 
     def collect(self, ctx: Context) -> Ids:
-        return ctx.value(self.key) or _NOBODY
+        return _set(ctx, self.key)
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
         return ids
@@ -37,7 +68,7 @@ class _InSet(_All):
     """The members of one index set."""
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        return ids & (ctx.value(self.key) or _NOBODY)
+        return ids & _set(ctx, self.key)
 
 
 class _InSets:
@@ -49,13 +80,13 @@ class _InSets:
         self.keys = keys
 
     def estimate(self, ctx: Context) -> int:
-        return sum(len(ctx.value(key) or ()) for key in self.keys)
+        return sum(len(_set(ctx, key)) for key in self.keys)
 
     def collect(self, ctx: Context) -> Ids:
-        return set().union(*(ctx.value(key) or _NOBODY for key in self.keys))
+        return set().union(*(_set(ctx, key) for key in self.keys))
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        return set().union(*(ids & (ctx.value(key) or _NOBODY) for key in self.keys))
+        return set().union(*(ids & _set(ctx, key) for key in self.keys))
 
 
 def _limit(text: bytes) -> tuple[float, bool]:
@@ -77,10 +108,7 @@ class _InRange:
         return set(ctx.call(b"ZRANGEBYSCORE", self.key, self.low, self.high))
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        value = ctx.value(self.key)
-        if value is None:
-            return _NOBODY
-        score: Callable[[bytes], float | None] = value.scores.get
+        score: Callable[[bytes], float | None] = _scores(ctx, self.key).get
         low, above = _limit(self.low)
         high, below = _limit(self.high)
         if above or below:
@@ -106,7 +134,7 @@ class _Owner:
         return 1
 
     def collect(self, ctx: Context) -> Ids:
-        owner = (ctx.value(self.key) or {}).get(self.token)
+        owner = _hash(ctx, self.key).get(self.token)
         return _NOBODY if owner is None else {owner}
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
@@ -127,7 +155,7 @@ class _Every:
     def collect(self, ctx: Context) -> Ids:
         drivers = [child for child in self.children if not isinstance(child, _Neither)]
         if not drivers:
-            return self.keep(ctx, ctx.value(self.universe) or _NOBODY)
+            return self.keep(ctx, _set(ctx, self.universe))
         if len(drivers) > 1:
             # Sets intersect in C, at a fraction of what reading a range costs.
             drivers.sort(key=lambda child: child.estimate(ctx))
@@ -174,10 +202,10 @@ class _Neither:
         self.child, self.universe = child, universe
 
     def estimate(self, ctx: Context) -> int:
-        return len(ctx.value(self.universe) or ())
+        return len(_set(ctx, self.universe))
 
     def collect(self, ctx: Context) -> Ids:
-        return self.keep(ctx, ctx.value(self.universe) or _NOBODY)
+        return self.keep(ctx, _set(ctx, self.universe))
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
         return ids - self.child.keep(ctx, ids)
@@ -232,14 +260,14 @@ def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list
         kind, source, direction = orders[n : n + 3]
         value: Callable[[bytes], Any]
         if kind in (b"#", b"?"):
-            scores = ctx.value(keys[int(source) - 1])
-            value = scores.scores.get if scores is not None else lambda id: None
+            value = _scores(ctx, keys[int(source) - 1]).get
         elif kind == b"$":
             field = source
 
             def value(id: bytes, field: bytes = field) -> bytes | None:
-                return (ctx.value(records + id) or {}).get(field)
+                return _hash(ctx, records + id).get(field)
         else:
+            result.sort(reverse=direction == b"d")
             continue
         present = [(v, id) for id in result if (v := value(id)) is not None]
         absent = [id for id in result if value(id) is None] if len(present) < len(result) else []
@@ -318,12 +346,11 @@ def _read_order(
         return ctx.call(name, key, low, high, b"LIMIT", b"%d" % offset, b"%d" % limit), total
     if type(root) is _All and limit and offset + limit <= ctx.call(b"ZCARD", key):
         name = b"ZREVRANGE" if down else b"ZRANGE"
-        return ctx.call(name, key, b"%d" % offset, b"%d" % (offset + limit - 1)), len(ctx.value(keys[0]) or ())
+        return ctx.call(name, key, b"%d" % offset, b"%d" % (offset + limit - 1)), len(_set(ctx, keys[0]))
     if not full:
         return None, 0
-    order = ctx.value(key)
     found = root.collect(ctx)
-    if order is None or len(found) * 8 < len(order.scores) * 1 or not found:
+    if not found or len(found) * 8 < len(_scores(ctx, key)):
         return None, 0
     # Many of the records meet the conditions: walk the order until the page is full.
     page: list[bytes] = []
