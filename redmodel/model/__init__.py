@@ -1,0 +1,52 @@
+"""What a model is: its fields, keys, codecs, indexes and conditions. Pydantic only; no command, no I/O."""
+
+from redmodel.model.base import Model, loaded_values, schema_of, set_loaded
+from redmodel.model.expressions import (
+    And,
+    Compare,
+    Condition,
+    FieldRef,
+    Not,
+    Operator,
+    Or,
+    Order,
+    order_of,
+    path_of,
+)
+from redmodel.model.fields import TTL, Embedded, Field, Indexed, Key, Unique
+from redmodel.model.ids import new_id
+from redmodel.model.indexes import Entry, Index
+from redmodel.model.matching import matches
+from redmodel.model.schema import FieldSpec, Schema
+from redmodel.model.tokens import NULL, TOKEN_LIMIT
+
+__all__ = [
+    "NULL",
+    "TOKEN_LIMIT",
+    "TTL",
+    "And",
+    "Compare",
+    "Condition",
+    "Embedded",
+    "Entry",
+    "Field",
+    "FieldRef",
+    "FieldSpec",
+    "Index",
+    "Indexed",
+    "Key",
+    "Model",
+    "Not",
+    "Operator",
+    "Or",
+    "Order",
+    "Schema",
+    "Unique",
+    "loaded_values",
+    "matches",
+    "new_id",
+    "order_of",
+    "path_of",
+    "schema_of",
+    "set_loaded",
+]

@@ -1,0 +1,190 @@
+"""``Model``, the class that users derive from, and the metaclass that makes its schema when a class is defined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, PydanticUserError
+from pydantic._internal._model_construction import ModelMetaclass
+from pydantic.errors import PydanticUndefinedAnnotation
+from typing_extensions import Unpack, dataclass_transform
+
+from redmodel.errors import SchemaError
+from redmodel.model.declaration import check_names, declares_id
+from redmodel.model.fields import Field, span_milliseconds
+from redmodel.model.ids import new_id
+from redmodel.model.keys import check_prefix
+from redmodel.model.references import reference
+from redmodel.model.registry import claim
+from redmodel.model.schema import Schema, key_fields
+
+M = TypeVar("M", bound="Model")
+
+# While a class is made, Pydantic looks for defaults with getattr; a FieldRef found there would be taken for one.
+_building: ContextVar[bool] = ContextVar("redmodel_building", default=False)
+_INHERITED: Any = object()
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(Field, pydantic.Field, pydantic.PrivateAttr))
+class ModelMeta(ModelMetaclass):
+    """Makes the classes of models: Pydantic's own work, then the prefix, the id and the schema."""
+
+    def __new__(
+        mcls,
+        name: str,
+        bases: tuple[type[Any], ...],
+        namespace: dict[str, Any],
+        *,
+        prefix: str | None = None,
+        ttl: timedelta | None = _INHERITED,
+        **kwargs: Any,
+    ) -> type:
+        if not any(isinstance(base, ModelMeta) for base in bases):
+            return cast("type", super().__new__(mcls, name, bases, namespace, **kwargs))
+        origin = (kwargs.get("__pydantic_generic_metadata__") or {}).get("origin")
+        if prefix is not None:
+            check_prefix(prefix, name)
+        elif origin is not None:
+            prefix = origin.__redmodel_prefix__
+        check_names(name, namespace, Model)
+        if ttl is _INHERITED:
+            ttl_ms = next((base.__redmodel_ttl__ for base in bases if isinstance(base, ModelMeta)), None)
+        else:
+            ttl_ms = None if ttl is None else span_milliseconds(ttl, f"{name}: ttl=")
+
+        def build(generated_id: bool) -> Any:
+            token = _building.set(True)
+            try:
+                parents = _with_id(bases) if generated_id else bases
+                return super(ModelMeta, mcls).__new__(mcls, name, parents, dict(namespace), **kwargs)
+            finally:
+                _building.reset(token)
+
+        wanted = prefix is not None and origin is None and not declares_id(bases, namespace)
+        cls = build(wanted)
+        if prefix is not None and origin is None and cls.__pydantic_fields_complete__:
+            # Annotations that are text may name Key otherwise, or something else Key: now they are known.
+            others = [key for key in key_fields(cls) if key != "id"]
+            if wanted and others or not wanted and not others and "id" not in cls.__pydantic_fields__:
+                cls = build(not wanted)
+        cls.__redmodel_prefix__ = prefix
+        cls.__redmodel_ttl__ = ttl_ms
+        cls.__redmodel_schema__ = None
+        if prefix is not None and not cls.__pydantic_generic_metadata__["parameters"]:
+            claim(prefix, cls)
+            if cls.__pydantic_complete__:
+                cls.__redmodel_schema__ = _make_schema(cls)
+        return cast("type", cls)
+
+    if not TYPE_CHECKING:  # a checker would let every attribute pass
+
+        def __getattr__(cls, name: str) -> Any:
+            if not _building.get() and name in cls.__dict__.get("__pydantic_fields__", ()):
+                return reference(cls, name)
+            return super().__getattr__(name)
+
+
+class Model(BaseModel, metaclass=ModelMeta):
+    """A Pydantic model whose objects are kept as Redis hashes.
+
+    ``class User(Model, prefix="users", ttl=timedelta(hours=1))`` keeps its records at ``users:<id>``. A class without a
+    prefix is a base for others: it can't be saved, and its subclasses choose their own. Unless the class declares ``id``, or
+    another field as ``Key[...]``, it gets ``id: str``, generated and sorted by time.
+
+    Assignments are validated; switch that off with ``model_config = ConfigDict(validate_assignment=False)``, and wrong values
+    are still refused when they are saved.
+
+    >>> class Point(Model, prefix="points"):
+    ...     x: int
+    >>> len(Point(x=1).id)
+    26
+    """
+
+    __slots__ = ("__redmodel_loaded__",)
+
+    model_config = ConfigDict(validate_assignment=True)
+
+    __redmodel_prefix__: ClassVar[str | None] = None
+    __redmodel_ttl__: ClassVar[int | None] = None
+    __redmodel_schema__: ClassVar[Schema[Any] | None] = None
+
+    if TYPE_CHECKING:
+        # `| Any` lets a subclass declare an id of any type; init=False lets it be required there.
+        id: str | Any = pydantic.Field(default_factory=new_id, init=False)
+
+        def __init_subclass__(
+            cls, *, prefix: str = ..., ttl: timedelta | None = ..., **kwargs: Unpack[ConfigDict]
+        ) -> None: ...
+
+
+class _Identified(Model):
+    """Put among the bases of a model that declares no id."""
+
+    id: str = pydantic.Field(default_factory=new_id)
+
+
+def _with_id(bases: tuple[type[Any], ...]) -> tuple[type[Any], ...]:
+    if Model in bases:
+        return tuple(_Identified if base is Model else base for base in bases)
+    if Generic in bases:  # type: ignore[comparison-overlap]
+        at = bases.index(Generic)  # type: ignore[arg-type]
+        return (*bases[:at], _Identified, *bases[at:])
+    return (*bases, _Identified)
+
+
+def _make_schema(cls: type[Any]) -> Schema[Any]:
+    return Schema(cls, cls.__redmodel_prefix__, cls.__redmodel_ttl__, Model.__dict__["__redmodel_loaded__"])
+
+
+def schema_of(model: type[M] | M) -> Schema[M]:
+    """The schema of a model, or of the model of a record. Raises SchemaError for a class that can't be stored.
+
+    Cost: one attribute look-up; for a class with forward references, the first call resolves them.
+    """
+    try:
+        schema = model.__redmodel_schema__
+    except AttributeError:
+        schema = None
+    return schema if schema is not None else _late_schema(model if isinstance(model, type) else type(model))
+
+
+def _late_schema(cls: type[Any]) -> Schema[Any]:
+    name = cls.__qualname__
+    if not isinstance(cls, ModelMeta):
+        raise SchemaError(f"{name} is no redmodel.Model: derive it from Model and give it a prefix.")
+    if cls.__redmodel_prefix__ is None:  # type: ignore[attr-defined]
+        raise SchemaError(
+            f"{name} has no prefix, so its records have no keys. Declare `class {name}(Model, prefix={name.lower() + 's'!r})`."
+        )
+    if cls.__pydantic_generic_metadata__["parameters"]:  # type: ignore[attr-defined]
+        raise SchemaError(f"{name} is generic: name its types, as in {name}[int].")
+    try:
+        cls.model_rebuild()  # type: ignore[attr-defined]
+    except (PydanticUndefinedAnnotation, PydanticUserError) as error:
+        raise SchemaError(f"{name} names a type that is not defined (yet): {error}") from error
+    schema = _make_schema(cls)
+    cls.__redmodel_schema__ = schema  # type: ignore[attr-defined]
+    return schema
+
+
+_slot: Any = Model.__dict__["__redmodel_loaded__"]
+
+
+def loaded_values(obj: Model) -> Sequence[bytes | None] | None:
+    """What the record's fields held in Redis when it was read or saved last; None if it never was.
+
+    Copies and pickles of a record don't carry it.
+    """
+    try:
+        return cast("Sequence[bytes | None] | None", _slot.__get__(obj))
+    except AttributeError:
+        return None
+
+
+def set_loaded(obj: Model, values: Sequence[bytes | None] | None) -> None:
+    """Remembers what the record's fields now hold in Redis, or forgets it."""
+    _slot.__set__(obj, values)

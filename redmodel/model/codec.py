@@ -1,0 +1,269 @@
+"""One codec per field: how its value is written to a hash field and read back. Chosen once, when the schema is made.
+
+The rule: equal after load, or refused before the write. Types whose text is exact by construction are written without
+a second look; all others are read back and compared before they are let go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from typing import Any, get_args
+
+from pydantic import SecretBytes, SecretStr, ValidationError
+from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
+
+from redmodel.errors import EncodingError
+from redmodel.model.equality import same
+from redmodel.model.scalars import NUL, SCALAR_TYPES, Scalar, choices_of, escape, unescape
+from redmodel.model.shapes import Core, FieldShape, ModelShape, mentions, read_field
+
+_STORED_JSON: dict[str, Any] = {
+    # JSON as we store it, whatever the model's own JSON looks like for the users of its web API.
+    "ser_json_bytes": "base64",
+    "val_json_bytes": "base64",
+    "ser_json_inf_nan": "strings",
+    "ser_json_timedelta": "iso8601",
+    "ser_json_temporal": "iso8601",
+}
+_ALWAYS_READ_BACK = ("decimal", "timedelta")
+_EQUAL_SUBCLASSES = (datetime, date, time, timedelta, float)
+
+
+def storage_config(config: dict[str, Any]) -> CoreConfig:
+    """A model's core config with the settings that stored JSON needs."""
+    merged: Any = {**config, **_STORED_JSON}
+    for unwanted in ("strict", "extra_fields_behavior", "ser_json_temporal"):
+        merged.pop(unwanted, None)
+    return merged
+
+
+class FieldCodec:
+    """Writes and reads one field.
+
+    ``write`` is the careful way: any value in, exact bytes or EncodingError out. The generated encoder of
+    :mod:`redmodel.model.program` takes short cuts for the values that ``plain`` describes, and calls ``write`` for others.
+    """
+
+    __slots__ = (
+        "_choices",
+        "_shape",
+        "absent_is_none",
+        "choice_reads",
+        "constrained",
+        "flags",
+        "has_default",
+        "inner",
+        "kind",
+        "load",
+        "model",
+        "name",
+        "needs_record",
+        "nullable",
+        "reads",
+        "scalar",
+        "secret",
+        "serializer",
+        "to_json",
+        "trusted",
+        "unordered",
+        "validator",
+        "write_none",
+    )
+
+    def __init__(self, name: str, schema: Core, model: ModelShape) -> None:
+        shape = read_field(schema, model)
+        self.name = name
+        self.model = model.cls.__name__
+        self._shape = shape
+        self.inner = shape.inner
+        self.kind = shape.kind
+        self.load = shape.load
+        self.nullable = shape.nullable
+        self.has_default = shape.has_default
+        self.absent_is_none = shape.absent_is_none
+        self.constrained = shape.constrained
+        self.needs_record = shape.needs_record
+        self.secret: type[SecretStr] | type[SecretBytes] | None = None
+        self.flags: dict[str, Any] = {}
+        self._choices: dict[object, bytes] | None = None
+        if self.kind in ("enum", "literal"):
+            self._choices = choices_of(shape.inner)
+            if self._choices is None:
+                self.kind = "json"
+                self.load = read_as_json(shape, model)
+        self.choice_reads = {text: member for member, text in self._choices.items()} if self._choices else {}
+        self.scalar: Scalar | None = SCALAR_TYPES.get(self.kind)
+        if self.kind == "text" and (kept := _secret_class(model.cls, name)) is not None:
+            self.secret = kept
+        config = storage_config(model.config)
+        self.validator = LazyValidator(with_definitions(self.load, model), config)
+        self.serializer: SchemaSerializer | None = None
+        self.to_json: Callable[[object], bytes] | None = None
+        self.unordered = False
+        if self.kind in ("json", "text"):
+            bare = {k: v for k, v in schema.items() if k != "serialization"} if self.kind == "json" else schema
+            self.flags = {"by_alias": False, "by_name": True} if mentions(schema, "validation_alias") else {}
+            self.serializer = SchemaSerializer(with_definitions(bare, model), config)  # type: ignore[arg-type]
+            self.unordered = self.kind == "json" and (mentions(schema, "type", "set") or mentions(schema, "type", "frozenset"))
+        self.write_none = None if self.absent_is_none else NUL
+        self.reads = self._reader()
+        # Exact by construction: nothing of the user's runs, and no constraint could refuse the value on its way back.
+        self.trusted = not shape.functions and not self.constrained and self.kind not in ("json", "text")
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def write(self, value: object) -> bytes | None:
+        """The stored form of ``value``; None if it is kept by leaving the field out. Raises EncodingError.
+
+        Cost: one serialization, one validation and one comparison for all but the plainest types.
+        """
+        if value is None and self.nullable:
+            return self.write_none
+        try:
+            stored = self.write_text(value)
+            if self.needs_record or (
+                self.trusted and type(value) is self._python_type() and self.kind not in _ALWAYS_READ_BACK
+            ):
+                return stored
+            back = self.read(stored)
+        except ValidationError as error:
+            raise self.refuse(value, f"it breaks the field's own rules: {_first(error)}") from error
+        except EncodingError:
+            raise
+        except RecursionError as error:
+            raise self.refuse(value, "it is nested too deeply") from error
+        except Exception as error:
+            raise self.refuse(value, f"{type(error).__name__}: {error}") from error
+        if same(value, back, self.write_text) or (
+            isinstance(value, _EQUAL_SUBCLASSES) and type(back) in _EQUAL_SUBCLASSES and back == value
+        ):
+            return stored
+        raise self.refuse(
+            value, f"it would be read back as a different value, of type {type(back).__name__} from the stored text"
+        )
+
+    def write_again(self, value: object, stored: bytes | None) -> bytes | None:
+        """Like ``write``, but returns ``stored`` itself if that already means ``value``: sets have no order to compare."""
+        fresh = self.write(value)
+        if stored is None or fresh is None or fresh == stored:
+            return fresh
+        try:
+            return stored if same(value, self.read(stored)) else fresh
+        except Exception:  # what is stored there can't be read: it is replaced
+            return fresh
+
+    def refuse(self, value: object, why: str) -> EncodingError:
+        """The error that says which model and field refused which type of value. It never shows the value itself."""
+        return EncodingError(
+            f"{self.model}.{self.name} can't store this {type(value).__name__}: {why}.",
+            model=self.model,
+            field=self.name,
+            value=value,
+        )
+
+    def _python_type(self) -> type[Any] | None:
+        return self.scalar.python if self.scalar is not None else None
+
+    def write_text(self, value: Any) -> bytes:
+        """The stored form of a value that is not None, without the second look."""
+        if self._choices is not None:
+            found = self._choices.get(value)
+            if found is None:
+                raise self.refuse(value, "it is not one of the allowed values")
+            return found
+        if self.scalar is not None:
+            if not isinstance(value, self.scalar.python) or (isinstance(value, bool) and self.kind != "bool"):
+                raise self.refuse(value, f"the field holds {self.scalar.python.__name__}")
+            return self.scalar.write(value)
+        if self.secret is not None:
+            kept = value.get_secret_value()
+            return escape(kept.encode() if isinstance(kept, str) else kept)
+        assert self.serializer is not None
+        aliases = {"by_alias": False} if self.flags else {}
+        if self.kind == "text":
+            text = self.serializer.to_python(value, mode="json", warnings=False, round_trip=True, **aliases)
+            if not isinstance(text, str):
+                raise self.refuse(value, "its type's serializer made no text of it")
+            return escape(text.encode())
+        return self.serializer.to_json(value, warnings=False, round_trip=True, **aliases)
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def _reader(self) -> Callable[[bytes], object] | None:
+        """What a stored value goes through before Pydantic sees it; None if Pydantic takes the bytes."""
+        if self.kind == "text":
+            return _read_bytes if self.secret is SecretBytes else _read_text
+        if self.choice_reads:
+            choices = self.choice_reads
+            return lambda stored: choices[stored] if stored in choices else unescape(stored).decode()
+        if self.scalar is None:
+            return None
+        if self._shape.wraps and self.kind != "bytes":
+            return self.scalar.read or _read_text
+        return self.scalar.read
+
+    def read(self, stored: bytes) -> object:
+        """The value of one stored text. Raises ValidationError, ValueError or whatever the type's own code raises."""
+        raw: object = stored
+        if self.scalar is not None and self.scalar.textual:
+            raw = unescape(stored)
+        if self.reads is not None:
+            raw = self.reads(raw)  # type: ignore[arg-type]
+        return self.validator().validate_python(raw, strict=False, **self.flags)
+
+
+class LazyValidator:
+    """Builds a validator when it is first asked for: plain fields never need one of their own."""
+
+    __slots__ = ("_config", "_schema", "_validator")
+
+    def __init__(self, schema: Core, config: CoreConfig) -> None:
+        self._schema = schema
+        self._config = config
+        self._validator: SchemaValidator | None = None
+
+    def __call__(self) -> SchemaValidator:
+        if self._validator is None:
+            self._validator = SchemaValidator(self._schema, self._config)  # type: ignore[arg-type]
+        return self._validator
+
+
+def with_definitions(schema: Core, model: ModelShape) -> Core:
+    """A part of a model's schema that can stand alone."""
+    if not model.definitions:
+        return schema
+    # The model itself may be meant by a reference inside; then it is among the definitions already.
+    return {"type": "definitions", "schema": schema, "definitions": model.definitions}
+
+
+def read_as_json(shape: FieldShape, model: ModelShape) -> Core:
+    """The load schema of a field that looked like a scalar but is stored as JSON."""
+    outer = shape.schema
+    if outer["type"] in ("default", "nullable"):
+        inner = FieldShape(outer["schema"], shape.inner, "json")
+        return {**outer, "schema": read_as_json(inner, model)}
+    return {"type": "json", "schema": outer}
+
+
+def _read_text(stored: bytes) -> str:
+    return unescape(stored).decode()
+
+
+def _read_bytes(stored: bytes) -> bytes:
+    return unescape(stored)
+
+
+def _secret_class(cls: type[Any], name: str) -> type[SecretStr] | type[SecretBytes] | None:
+    info = cls.__pydantic_fields__.get(name)
+    annotation = info.annotation if info is not None else None
+    for candidate in (annotation, *get_args(annotation)):
+        if candidate is SecretStr:
+            return SecretStr
+        if candidate is SecretBytes:
+            return SecretBytes
+    return None
+
+
+def _first(error: ValidationError) -> str:
+    return error.errors(include_url=False, include_input=False)[0]["msg"]

@@ -1,0 +1,198 @@
+"""What a query says: conditions, orders, and the field references that make them. Pure data, nothing is evaluated here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
+
+from redmodel.errors import QueryError
+
+V = TypeVar("V")
+W = TypeVar("W")
+
+Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">=", "in"]
+
+
+class Condition:
+    """A question that a record meets or not; made by comparing fields, joined with ``&``, ``|`` and ``~``."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Condition) -> Condition:
+        return And(_flat(And, self) + _flat(And, other)) if _is_condition(other) else NotImplemented
+
+    def __or__(self, other: Condition) -> Condition:
+        return Or(_flat(Or, self) + _flat(Or, other)) if _is_condition(other) else NotImplemented
+
+    def __invert__(self) -> Condition:
+        return self.condition if isinstance(self, Not) else Not(self)
+
+    def __bool__(self) -> NoReturn:
+        raise QueryError(
+            "A condition has no truth value. Join conditions with & | ~ (each in parentheses) instead of and, or, not; "
+            "write User.age.between(18, 30) instead of 18 <= User.age <= 30, and User.age.in_([...]) instead of `in`."
+        )
+
+
+def _is_condition(value: object) -> bool:
+    return isinstance(value, Condition)
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Condition):
+    """One comparison of an index path with a value; for ``in`` the value is a tuple."""
+
+    path: str
+    op: Operator
+    value: object
+    model: type[Any] | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class And(Condition):
+    """Every one of the conditions."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Condition):
+    """At least one of the conditions."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Condition):
+    """The records that do not meet the condition, those without a value included."""
+
+    condition: Condition
+
+
+def _flat(joint: type[And] | type[Or], condition: Condition) -> tuple[Condition, ...]:
+    return condition.conditions if isinstance(condition, joint) else (condition,)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of a sort: an index path and its direction."""
+
+    path: str
+    descending: bool = False
+    model: type[Any] | None = field(default=None, compare=False, repr=False)
+
+    def __neg__(self) -> Order:
+        return Order(self.path, not self.descending, self.model)
+
+    def __pos__(self) -> Order:
+        return self
+
+
+class FieldRef(Generic[V]):
+    """An indexed field as it is named in a query: ``User.age``. Comparing it gives a :class:`Condition`.
+
+    None compares as in Python: ``User.iata == None`` finds the records without a value and ``!=`` those with one; a
+    record without a value is neither above nor below anything.
+    """
+
+    # Every public name here hides a nested field of that name, so the attributes are few and odd.
+    __slots__ = ("_redmodel_inside", "_redmodel_model", "_redmodel_path")
+
+    def __init__(self, model: type[Any] | None, path: str, inside: Callable[[str], FieldRef[Any] | None]) -> None:
+        self._redmodel_model = model
+        self._redmodel_path = path
+        self._redmodel_inside = inside
+
+    def __eq__(self, value: V) -> Condition:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._compare("==", value)
+
+    def __ne__(self, value: V) -> Condition:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._compare("!=", value)
+
+    def __lt__(self, value: V) -> Condition:
+        return self._compare("<", value)
+
+    def __le__(self, value: V) -> Condition:
+        return self._compare("<=", value)
+
+    def __gt__(self, value: V) -> Condition:
+        return self._compare(">", value)
+
+    def __ge__(self, value: V) -> Condition:
+        return self._compare(">=", value)
+
+    def in_(self, values: Iterable[V]) -> Condition:
+        """The value is one of ``values``; no values, no records."""
+        if isinstance(values, str | bytes):
+            raise QueryError(f"{self._redmodel_path}.in_() takes several values, as a list; got one {type(values)}.")
+        return self._compare("in", tuple(values))
+
+    def not_in(self, values: Iterable[V]) -> Condition:
+        """The value is none of ``values``."""
+        return ~self.in_(values)
+
+    def between(self, low: V, high: V) -> Condition:
+        """``low <= field <= high``, both ends included."""
+        return (self >= low) & (self <= high)
+
+    def is_null(self) -> Condition:
+        """The record has no value in this field: None, or missing."""
+        return self._compare("==", None)
+
+    @overload
+    def contains(self: FieldRef[list[W]], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[list[W] | None], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[set[W]], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[set[W] | None], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[frozenset[W]], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[frozenset[W] | None], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[tuple[W, ...]], item: W) -> Condition: ...
+    @overload
+    def contains(self: FieldRef[tuple[W, ...] | None], item: W) -> Condition: ...
+    def contains(self, item: Any) -> Condition:
+        """The collection holds ``item``."""
+        return self._compare("==", item)
+
+    def __neg__(self) -> Order:
+        return Order(self._redmodel_path, True, self._redmodel_model)
+
+    def __pos__(self) -> Order:
+        return Order(self._redmodel_path, False, self._redmodel_model)
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        owner = self._redmodel_model.__name__ if self._redmodel_model is not None else "?"
+        return f"<FieldRef {owner}.{self._redmodel_path}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and (found := self._redmodel_inside(name)) is not None:
+            return found
+        raise AttributeError(f"{self!r} has no field {name!r}")
+
+    def _compare(self, op: Operator, value: object) -> Condition:
+        return Compare(self._redmodel_path, op, value, self._redmodel_model)
+
+
+METHOD_NAMES = frozenset({"in_", "not_in", "between", "is_null", "contains"})
+
+
+def path_of(reference: FieldRef[Any]) -> str:
+    """The path that a reference stands for: ``path_of(User.address.city)`` is ``"address.city"``."""
+    return reference._redmodel_path
+
+
+def order_of(key: FieldRef[Any] | Order) -> Order:
+    """What ``order_by`` was given, as an :class:`Order`; QueryError if it is neither a field nor an order."""
+    if isinstance(key, Order):
+        return key
+    if isinstance(key, FieldRef):
+        return +key
+    raise QueryError(f"order_by takes indexed fields (User.age, -User.age), not {type(key).__name__}.")

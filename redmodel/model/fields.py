@@ -1,0 +1,205 @@
+"""How fields are declared: ``Indexed``, ``Unique``, ``Embedded``, ``Key``, ``TTL`` and ``Field``.
+
+To a type checker the first three are descriptors: on the class they give a :class:`FieldRef` (or the nested class), on an
+instance the plain value. At run time each is ``Annotated[T, mark]``, so Pydantic sees ``T`` and nothing else.
+What the marks mean is decided elsewhere; this file only declares them and finds them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeAlias, TypeVar, get_args, overload
+
+import pydantic
+from pydantic_core import PydanticUndefined
+
+from redmodel.errors import SchemaError
+from redmodel.model.expressions import FieldRef
+
+V = TypeVar("V")
+W = TypeVar("W")
+
+
+@dataclass(frozen=True, slots=True)
+class IndexMark:
+    """The run-time trace of ``Indexed`` (``unique=False``) and ``Unique``."""
+
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedMark:
+    """The run-time trace of ``Embedded``."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMark:
+    """The run-time trace of ``Key``."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class TTL:
+    """Lets one field expire on its own, counted from the write that sets it.
+
+    The field must be allowed to vanish: it needs a default, or must accept None.
+
+    Args: any of days, hours, minutes, seconds, milliseconds; they add up. Raises SchemaError unless the sum is positive.
+
+    >>> TTL(minutes=5).milliseconds
+    300000
+    """
+
+    milliseconds: int
+
+    def __init__(
+        self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0, milliseconds: float = 0
+    ) -> None:
+        span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+        object.__setattr__(self, "milliseconds", span_milliseconds(span, "TTL(...)"))
+
+
+def span_milliseconds(span: timedelta, what: str) -> int:
+    """Whole milliseconds of a time to live; SchemaError if it is not positive. ``what`` opens the error's text."""
+    milliseconds = span // timedelta(milliseconds=1)
+    if milliseconds < 1:
+        raise SchemaError(f"{what} is {span}: a time to live must be at least one millisecond.")
+    return milliseconds
+
+
+Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL
+
+Key: TypeAlias = Annotated[V, KeyMark()]
+"""Makes a field the record's id: ``icao: Key[str]``. The class then has no generated ``id``."""
+
+
+if TYPE_CHECKING:
+
+    class Indexed(Generic[V]):
+        """Keeps an index for a field: ``age: Indexed[int]`` makes ``User.age >= 18`` a condition that can be answered.
+
+        Numbers, dates and times get a range index, everything else an index by equality; of a list, set or tuple each
+        item is indexed. Cost: one more entry in a Redis set or sorted set for each record (or item).
+        """
+
+        @overload
+        def __get__(self, instance: None, owner: type[object]) -> FieldRef[V]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object]) -> V: ...
+        def __get__(self, instance: object | None, owner: type[object]) -> FieldRef[V] | V: ...
+        def __set__(self, instance: object, value: V) -> None: ...
+
+    class Unique(Generic[V]):
+        """Keeps a field's value unique among the living records: ``email: Unique[str]``. None may occur many times."""
+
+        @overload
+        def __get__(self, instance: None, owner: type[object]) -> FieldRef[V]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object]) -> V: ...
+        def __get__(self, instance: object | None, owner: type[object]) -> FieldRef[V] | V: ...
+        def __set__(self, instance: object, value: V) -> None: ...
+
+    class Embedded(Generic[V]):
+        """A nested model whose own indexed fields can be asked for: ``address: Embedded[Address]``, ``User.address.city``.
+
+        ``Embedded[list[Item]]`` indexes the fields of every item. The nested value is stored as JSON in one hash field.
+        """
+
+        @overload
+        def __get__(self: Embedded[list[W]], instance: None, owner: type[object]) -> type[W]: ...
+        @overload
+        def __get__(self: Embedded[list[W] | None], instance: None, owner: type[object]) -> type[W]: ...
+        @overload
+        def __get__(self: Embedded[W | None], instance: None, owner: type[object]) -> type[W]: ...
+        @overload
+        def __get__(self, instance: None, owner: type[object]) -> type[V]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object]) -> V: ...
+        def __get__(self, instance: object | None, owner: type[object]) -> Any: ...
+        def __set__(self, instance: object, value: V) -> None: ...
+
+else:
+
+    class Indexed:
+        """Keeps an index for a field: ``age: Indexed[int]``."""
+
+        def __class_getitem__(cls, annotation: Any) -> Any:
+            return Annotated[annotation, IndexMark(unique=False)]
+
+    class Unique:
+        """Keeps a field's value unique among the living records: ``email: Unique[str]``."""
+
+        def __class_getitem__(cls, annotation: Any) -> Any:
+            return Annotated[annotation, IndexMark(unique=True)]
+
+    class Embedded:
+        """A nested model whose own indexed fields can be asked for: ``address: Embedded[Address]``."""
+
+        def __class_getitem__(cls, annotation: Any) -> Any:
+            return Annotated[annotation, EmbeddedMark()]
+
+
+def Field(  # noqa: N802 - it stands where pydantic.Field stands
+    *,
+    default: Any = PydanticUndefined,
+    default_factory: Callable[[], Any] | None = None,
+    alias: str | None = None,
+    alias_priority: int | None = None,
+    validation_alias: str | pydantic.AliasPath | pydantic.AliasChoices | None = None,
+    serialization_alias: str | None = None,
+    title: str | None = None,
+    description: str | None = None,
+    examples: list[Any] | None = None,
+    exclude: bool | None = None,
+    deprecated: str | bool | None = None,
+    discriminator: str | pydantic.Discriminator | None = None,
+    json_schema_extra: Mapping[str, Any] | Callable[[dict[str, Any]], None] | None = None,
+    frozen: bool | None = None,
+    validate_default: bool | None = None,
+    repr: bool = True,
+    strict: bool | None = None,
+    pattern: str | None = None,
+    gt: Any = None,
+    ge: Any = None,
+    lt: Any = None,
+    le: Any = None,
+    multiple_of: float | None = None,
+    allow_inf_nan: bool | None = None,
+    max_digits: int | None = None,
+    decimal_places: int | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    union_mode: Literal["smart", "left_to_right"] | None = None,
+) -> Any:
+    """Pydantic's ``Field`` as type checkers can follow it beside ``Indexed[...]``: every argument by keyword.
+
+    Args: those of :func:`pydantic.Field`; ``pydantic.Field`` itself works too.
+
+    >>> Field(default=0, ge=0).default
+    0
+    """
+    given = {
+        name: value
+        for name, value in locals().items()
+        if value is not None and value is not PydanticUndefined and not (name == "repr" and value is True)
+    }
+    if default is None:
+        given["default"] = None
+    return pydantic.Field(**given)
+
+
+def marks_of(metadata: list[Any]) -> list[Mark]:
+    """The marks among a field's metadata."""
+    return [entry for entry in metadata if isinstance(entry, Mark)]
+
+
+def buried_mark(annotation: Any) -> Mark | None:
+    """A mark inside a union or a collection, where it can't work (``Indexed[str] | None``); None if there is none."""
+    for argument in get_args(annotation):
+        for entry in getattr(argument, "__metadata__", ()):
+            if isinstance(entry, Mark):
+                return entry
+        if (found := buried_mark(argument)) is not None:
+            return found
+    return None

@@ -1,0 +1,244 @@
+"""The indexes of a model: which there are, which entries a record holds in each, and the tokens and scores of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from pydantic import BaseModel
+
+from redmodel.errors import EncodingError, QueryError, SchemaError
+from redmodel.model.expressions import METHOD_NAMES
+from redmodel.model.fields import EmbeddedMark, IndexMark, marks_of
+from redmodel.model.leaves import Leaf, item_schema, leaf_of
+from redmodel.model.shapes import Core, ModelShape, accepts_none, peel
+from redmodel.model.tokens import NULL, TOKEN_LIMIT, score_of, token_of
+
+SET = b"="
+RANGE = b"#"
+UNIQUE = b"!"
+
+Kind: TypeAlias = Literal["set", "range", "unique"]
+Step: TypeAlias = tuple[str, bool]
+
+
+class Entry(NamedTuple):
+    """One entry that a record holds: in the set of a token, in a sorted set at a score, or in a hash of unique values."""
+
+    kind: bytes
+    path: bytes
+    token: bytes
+    score: bytes
+
+
+_entry: Callable[[type[Entry], tuple[bytes, bytes, bytes, bytes]], Entry] = tuple.__new__
+
+
+class Index:
+    """One index of a model. ``position`` is the field it comes from; ``many`` says that a record may hold several entries."""
+
+    __slots__ = ("_leaf", "_model", "_null", "_steps", "entries", "kind", "many", "nullable", "path", "position")
+
+    path: str
+    kind: Kind
+
+    def __init__(
+        self, *, model: str, path: str, kind: Kind, position: int, nullable: bool, many: bool, leaf: Leaf, steps: tuple[Step, ...]
+    ) -> None:
+        self.path = path
+        self.kind = kind
+        self.position = position
+        self.nullable = nullable
+        self.many = many
+        self._model = model
+        self._leaf = leaf
+        self._steps = steps
+        self._null = Entry(SET, path.encode(), NULL, b"")
+        self.entries: Callable[[Any], list[Entry]] = self._extractor()
+        """The entries of a record. Raises EncodingError for a value that has no place in the index (NaN, 2**53 + 1)."""
+
+    def __repr__(self) -> str:
+        return f"<Index {self._model}.{self.path} {self.kind}>"
+
+    @property
+    def type_name(self) -> str:
+        """The type of the indexed values, as the schema key shows it: ``int``, ``str``, ``datetime``."""
+        return self._leaf.kind
+
+    def token(self, value: object) -> bytes:
+        """The token of a value in a query, or of one item of a collection. Raises QueryError."""
+        return NULL if value is None else token_of(self.text(self.read(value)))
+
+    def score(self, value: object) -> bytes:
+        """The score of a value in a query. Raises QueryError."""
+        if value is None:
+            raise QueryError(f"{self._model}.{self.path}: nothing is above or below None; use == None or != None.")
+        if self.kind != "range":
+            raise QueryError(f"{self._model}.{self.path} has no order: it is indexed by equality. Use ==, != or in_().")
+        try:
+            return score_of(self.number(self.read(value)))
+        except ValueError as error:
+            raise QueryError(f"{self._model}.{self.path} can't be compared with this value: {error}.") from error
+
+    def read(self, value: object) -> Any:
+        """A value from a query, as the field's type. Raises QueryError."""
+        return self._leaf.read(value, f"{self._model}.{self.path}")
+
+    def text(self, value: Any) -> bytes:
+        """What tells values apart, of any length; equal values have the same. For a value of the field's type."""
+        try:
+            return self._leaf.text(value)
+        except (ValueError, EncodingError) as error:
+            raise QueryError(f"{self._model}.{self.path} can't be compared with this value: {error}.") from error
+
+    def number(self, value: Any) -> Any:
+        """What orders values, exactly. For a value of the field's type, on a range index."""
+        assert self._leaf.number is not None
+        return self._leaf.number(value)
+
+    def values(self, obj: Any) -> list[Any]:
+        """The indexed values of a record: none, one, or as many as its collections hold."""
+        found = [obj]
+        for name, many in self._steps:
+            found = [None if owner is None else owner.__dict__[name] for owner in found]
+            if many:
+                found = [item for items in found for item in ((None,) if items is None else items)]
+        return found
+
+    def _extractor(self) -> Callable[[Any], list[Entry]]:
+        if len(self._steps) == 1 and not self.many:
+            name = self._steps[0][0]
+            if self._leaf.kind == "str":
+                return self._strings(name)
+            return self._single(name)
+        return self._several
+
+    def _make(self, value: Any) -> Entry:
+        if value is None:
+            return self._null
+        path = self._null.path
+        try:
+            if self.kind == "range":
+                return Entry(RANGE, path, b"", score_of(self._leaf.number(value)))  # type: ignore[misc]
+            return Entry(SET if self.kind == "set" else UNIQUE, path, token_of(self._leaf.text(value)), b"")
+        except EncodingError:
+            raise
+        except Exception as error:
+            raise EncodingError(
+                f"{self._model}.{self.path} can't index this {type(value).__name__}: {error}.",
+                model=self._model,
+                field=self.path,
+                value=value,
+            ) from error
+
+    def _strings(self, name: str) -> Callable[[Any], list[Entry]]:
+        kind, path, make = (SET if self.kind == "set" else UNIQUE), self._null.path, self._make
+        short = TOKEN_LIMIT // 4  # characters that take no more bytes than the limit
+
+        def entries(obj: Any) -> list[Entry]:
+            value = obj.__dict__[name]
+            if type(value) is str and len(value) <= short and value.isprintable() and value[:1] != "~":
+                return [_entry(Entry, (kind, path, value.encode(), b""))]
+            return [make(value)]
+
+        return entries
+
+    def _single(self, name: str) -> Callable[[Any], list[Entry]]:
+        path, make, small = self._null.path, self._make, 1 << 53
+        if self._leaf.kind == "int" and self.kind == "range":
+
+            def entries_of_int(obj: Any) -> list[Entry]:
+                value = obj.__dict__[name]
+                if type(value) is int and -small <= value <= small:
+                    return [_entry(Entry, (RANGE, path, b"", b"%d" % value))]
+                return [make(value)]
+
+            return entries_of_int
+        return lambda obj: [make(obj.__dict__[name])]
+
+    def _several(self, obj: Any) -> list[Entry]:
+        found = self.values(obj)
+        if len(found) == 1:
+            return [self._make(found[0])]
+        return list(dict.fromkeys(map(self._make, found)))
+
+
+def find_indexes(model: ModelShape, positions: dict[str, int]) -> list[Index]:
+    """Every index that a model's fields and its embedded models declare. Raises SchemaError for those that can't work."""
+    return list(_walk(model, model.cls, model.fields, positions, (), (model.cls,), None, False))
+
+
+def _walk(
+    model: ModelShape,
+    cls: type[BaseModel],
+    fields: dict[str, Core],
+    positions: dict[str, int],
+    steps: tuple[Step, ...],
+    owners: tuple[type[BaseModel], ...],
+    position: int | None,
+    nullable: bool,
+) -> Iterator[Index]:
+    for name, info in cls.__pydantic_fields__.items():
+        marks = marks_of(info.metadata)
+        indexed = [mark for mark in marks if isinstance(mark, IndexMark)]
+        embedded = any(isinstance(mark, EmbeddedMark) for mark in marks)
+        if not indexed and not embedded:
+            continue
+        where = ".".join([model.cls.__name__, *(step[0] for step in steps), name])
+        schema = fields[name]
+        at = positions[name] if position is None else position
+        empty = nullable or accepts_none(schema, model.by_reference)
+        items = item_schema(schema, model)
+        path = (*steps, (name, items is not None))
+        if steps and name in METHOD_NAMES:
+            raise SchemaError(f"{where}: an embedded field of this name is hidden by FieldRef.{name}; rename it, or alias it.")
+        if indexed and embedded:
+            raise SchemaError(f"{where} is both indexed and embedded; a nested model is not indexed as a whole.")
+        if len(indexed) > 1:
+            raise SchemaError(f"{where} is indexed twice; Unique alone is enough.")
+        if indexed:
+            yield _index(model, name, schema, items, path, at, empty, indexed[0].unique, where)
+        else:
+            inner = peel(items if items is not None else schema, model.by_reference)
+            if inner["type"] != "model" or inner.get("root_model"):
+                raise SchemaError(f"{where} is embedded, but it is no single Pydantic model (or a list of them).")
+            nested: type[BaseModel] = inner["cls"]
+            if nested in owners:
+                raise SchemaError(f"{where} embeds {nested.__name__} inside itself: its indexes would never end.")
+            deeper = _model_fields(inner)
+            yield from _walk(model, nested, deeper, positions, path, (*owners, nested), at, empty)
+
+
+def _model_fields(inner: Core) -> dict[str, Core]:
+    part = inner["schema"]
+    while part["type"] != "model-fields":
+        part = part["schema"]
+    return {name: spec["schema"] for name, spec in part["fields"].items()}
+
+
+def _index(
+    model: ModelShape,
+    name: str,
+    schema: Core,
+    items: Core | None,
+    steps: tuple[Step, ...],
+    position: int,
+    nullable: bool,
+    unique: bool,
+    where: str,
+) -> Index:
+    many = any(step[1] for step in steps)
+    if unique and many:
+        raise SchemaError(f"{where} can't be unique: it belongs to a collection, of which one record may hold many values.")
+    leaf = leaf_of(name, schema if items is None else items, model, where)
+    kind: Kind = "unique" if unique else "range" if leaf.number is not None and not many else "set"
+    return Index(
+        model=model.cls.__name__,
+        path=".".join(step[0] for step in steps),
+        kind=kind,
+        position=position,
+        nullable=nullable,
+        many=many,
+        leaf=leaf,
+        steps=steps,
+    )

@@ -1,0 +1,37 @@
+"""Makes the field references of a model: ``User.age``, ``User.address.city``."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from typing_extensions import TypeAliasType
+
+from redmodel.model.expressions import FieldRef
+
+
+def reference(model: type[BaseModel], name: str) -> FieldRef[Any]:
+    """The reference to one field of a model."""
+    return _refer(model, name, model.__pydantic_fields__[name].annotation)
+
+
+def _refer(model: type[BaseModel], path: str, annotation: Any) -> FieldRef[Any]:
+    def inside(name: str) -> FieldRef[Any] | None:
+        nested = _nested(annotation)
+        if nested is None or name not in nested.__pydantic_fields__:
+            return None
+        return _refer(model, f"{path}.{name}", nested.__pydantic_fields__[name].annotation)
+
+    return FieldRef(model, path, inside)
+
+
+def _nested(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds: itself, or None, or a collection of it."""
+    if isinstance(annotation, TypeAliasType):
+        return _nested(annotation.__value__)
+    if isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        if (found := _nested(argument)) is not None:
+            return found
+    return None

@@ -1,0 +1,205 @@
+"""The schema of a model: its fields, indexes and keys, and how its records become stored values and back. Made once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from redmodel.errors import SchemaError, UnindexedField
+from redmodel.model.codec import FieldCodec
+from redmodel.model.fields import TTL, IndexMark, KeyMark, buried_mark, marks_of
+from redmodel.model.identity import id_codec
+from redmodel.model.indexes import Entry, Index, find_indexes
+from redmodel.model.keys import side_key
+from redmodel.model.program import compile_decoder, compile_encoder, verified
+from redmodel.model.shapes import ModelShape, read_model
+
+M = TypeVar("M", bound=BaseModel)
+
+LAYOUT = b"1"
+"""The version of the key layout; it changes only together with a migration."""
+
+FIELD_LIMIT = 1000
+EXPIRES = b"@expires"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One stored field: its Python name, its name in the hash, its place among the columns, its own time to live."""
+
+    name: str
+    stored: bytes
+    position: int
+    ttl_ms: int | None
+    nullable: bool
+
+
+class Schema(Generic[M]):
+    """All that plans need to know of a model. ``fields[0]`` is the id.
+
+    ``columns`` are what a read asks for: the stored names of the fields in order, then ``<name>@expires`` of each field
+    with a time to live of its own; ``field_ttls`` lists those fields as ``(position, milliseconds)``.
+    """
+
+    encode: Callable[[M], list[bytes | None]]
+    decode: Callable[[Sequence[bytes | None], int | None, bytes], M]
+
+    def __init__(self, model: type[M], prefix: str, ttl_ms: int | None, slot: Any) -> None:
+        shape = read_model(model)
+        names = _ordered_names(model)
+        _check_fields(model, names)
+        self.model = model
+        self.name = model.__name__
+        self.prefix = prefix
+        self.ttl_ms = ttl_ms
+        self._shape = shape
+        self._slot = slot
+        self._codecs = tuple(FieldCodec(name, shape.fields[name], shape) for name in names)
+        self.fields = tuple(_field_spec(model, position, codec) for position, codec in enumerate(self._codecs))
+        self.field_ttls = tuple((spec.position, spec.ttl_ms) for spec in self.fields if spec.ttl_ms is not None)
+        expiries = tuple(self.fields[position].stored + EXPIRES for position, _ in self.field_ttls)
+        self.columns = tuple(spec.stored for spec in self.fields) + expiries
+        self.indexes = tuple(find_indexes(shape, {name: position for position, name in enumerate(names)}))
+        self._by_path = {index.path: index for index in self.indexes}
+        self._extractors = tuple(index.entries for index in self.indexes)
+        self._key = prefix.encode() + b":"
+        start = prefix.encode()
+        self.ids_key = side_key(start, b"ids")
+        self.log_key = side_key(start, b"log")
+        self.expires_key = side_key(start, b"expires")
+        self.schema_key = side_key(start, b"schema")
+        _check_side_keys(self.name, self.indexes)
+        self.id_bytes: Callable[[object], bytes] = id_codec(self._codecs[0], shape.fields[names[0]], shape)
+        """The bytes of an id that a user gives, validated as the id's type. Raises InvalidId."""
+        self.encode = self._encode_first
+        self.decode = self._decode_first
+
+    def __repr__(self) -> str:
+        return f"<Schema of {self.name} at {self.prefix}:*>"
+
+    def key(self, id: bytes) -> bytes:
+        """The key of the record with these id bytes."""
+        return self._key + id
+
+    def id_of(self, obj: M) -> bytes:
+        """The id bytes of a record. Raises InvalidId."""
+        return self.id_bytes(obj.__dict__.get(self.fields[0].name))
+
+    def index(self, path: str) -> Index:
+        """The index of a path such as ``"address.city"``. Raises UnindexedField, which says how to declare it."""
+        found = self._by_path.get(path)
+        if found is None:
+            raise UnindexedField(self._how_to_index(path), model=self.name, field=path)
+        return found
+
+    def entries(self, obj: M) -> list[Entry]:
+        """Every index entry of a record. Raises EncodingError for a value that has no place in its index."""
+        found: list[Entry] = []
+        for extract in self._extractors:
+            found += extract(obj)
+        return found
+
+    def definition(self) -> dict[bytes, bytes]:
+        """What the schema key holds: layout version, model name, fingerprint, and the indexes as JSON."""
+        indexes = [{"path": i.path, "kind": i.kind, "type": i.type_name, "many": i.many} for i in self.indexes]
+        text = json.dumps(indexes, separators=(",", ":")).encode()
+        fields = [[spec.name, codec.kind, spec.ttl_ms] for spec, codec in zip(self.fields, self._codecs, strict=True)]
+        seen = json.dumps([fields, self.ttl_ms], separators=(",", ":")).encode() + b"\n" + text
+        return {
+            b"layout": LAYOUT,
+            b"model": self.name.encode(),
+            b"fingerprint": blake2b(seen, digest_size=8).hexdigest().encode(),
+            b"indexes": text,
+        }
+
+    # The programs are compiled at first use: a process that only reads never pays for the encoder.
+
+    def _encode_first(self, obj: M) -> list[bytes | None]:
+        encode = compile_encoder(self._codecs, self._shape, self._slot)
+        if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+            encode = verified(encode, self._decoder(), len(self.field_ttls), self._codecs, self._shape)
+        self.encode = encode
+        return encode(obj)
+
+    def _decode_first(self, values: Sequence[bytes | None], now_ms: int | None, key: bytes) -> M:
+        self.decode = self._decoder()
+        return self.decode(values, now_ms, key)
+
+    def _decoder(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
+        return compile_decoder(self._codecs, [position for position, _ in self.field_ttls], self._shape, self._slot)
+
+    def _how_to_index(self, path: str) -> str:
+        name, _, rest = path.partition(".")
+        if path == self.fields[0].name:
+            return f"{self.name}.{path} is the id, which has no index: use get() or get_many()."
+        if rest:
+            return f"{self.name}.{path} has no index: declare `{name}: Embedded[...]`, and `{rest}: Indexed[...]` inside it."
+        known = self.model.__pydantic_fields__.get(name)
+        if known is None:
+            return f"{self.name} has no field {path!r}. Its indexed fields are {', '.join(self._by_path) or 'none'}."
+        shown = getattr(known.annotation, "__name__", str(known.annotation))
+        return f"{self.name}.{path} has no index: declare it as `{path}: Indexed[{shown}]`."
+
+
+def key_fields(model: type[BaseModel]) -> list[str]:
+    """The fields that are marked as the id with ``Key``."""
+    return [
+        name
+        for name, info in model.__pydantic_fields__.items()
+        if any(isinstance(mark, KeyMark) for mark in marks_of(info.metadata))
+    ]
+
+
+def _ordered_names(model: type[BaseModel]) -> list[str]:
+    names = list(model.__pydantic_fields__)
+    keys = key_fields(model)
+    if "id" in names and "id" not in keys:
+        keys.append("id")
+    if len(keys) != 1:
+        raise SchemaError(f"{model.__name__} has {len(keys)} ids ({', '.join(keys)}); a model has exactly one.")
+    return [keys[0], *(name for name in names if name != keys[0])]
+
+
+def _check_fields(model: type[BaseModel], names: list[str]) -> None:
+    where = model.__name__
+    if len(names) > FIELD_LIMIT:
+        raise SchemaError(f"{where} has {len(names)} fields; at most {FIELD_LIMIT} are allowed. Nest some in a model.")
+    if model.model_config.get("extra") == "allow":
+        raise SchemaError(f"{where}: extra='allow' can't be kept, as undeclared values have no type. Declare a dict field.")
+    for name in names:
+        if not name.isidentifier():
+            raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
+        if (mark := buried_mark(model.__pydantic_fields__[name].annotation)) is not None:
+            raise SchemaError(
+                f"{where}.{name}: a {type(mark).__name__} inside of another type has no effect. Put it outermost: "
+                "Indexed[str | None], Indexed[list[str]], Annotated[str | None, TTL(...)]."
+            )
+
+
+def _field_spec(model: type[BaseModel], position: int, codec: FieldCodec) -> FieldSpec:
+    info = model.__pydantic_fields__[codec.name]
+    ttls = [mark.milliseconds for mark in marks_of(info.metadata) if isinstance(mark, TTL)]
+    where = f"{model.__name__}.{codec.name}"
+    indexed = any(isinstance(mark, IndexMark) for mark in marks_of(info.metadata))
+    if ttls:
+        if position == 0:
+            raise SchemaError(f"{where} is the id, and can't expire alone. Give the model a ttl= instead.")
+        if any(not isinstance(mark, TTL) for mark in marks_of(info.metadata)):
+            raise SchemaError(f"{where} is indexed and has a TTL: its index would outlive it. Choose one of the two.")
+        if not (codec.has_default or codec.nullable):
+            raise SchemaError(f"{where} has a TTL, so it needs a value for later: give it a default, or let it be None.")
+    if position == 0 and indexed:
+        raise SchemaError(f"{where} is the id, which needs no index: get() finds it.")
+    return FieldSpec(codec.name, codec.name.encode(), position, min(ttls) if ttls else None, codec.nullable)
+
+
+def _check_side_keys(model: str, indexes: tuple[Index, ...]) -> None:
+    for index in indexes:
+        # T@ids, T@log, T@expires and T@schema are ours; a range or unique index of that name would be the same key.
+        if index.path in ("ids", "log", "expires", "schema"):
+            raise SchemaError(f"{model}.{index.path}: an indexed field can't have this name, its key is taken. Rename it.")

@@ -1,0 +1,224 @@
+"""Reads Pydantic's core schemas: what a field really holds, and the schema that reads it back from Redis.
+
+The core schema is what Pydantic validates with, so it knows what annotations only suggest: constraints, validators, strict
+mode, aliases of types. Nothing is encoded here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
+
+Core: TypeAlias = dict[str, Any]
+"""A core schema or a part of one."""
+
+SCALARS = frozenset(
+    "str int float bool bytes datetime date time timedelta uuid decimal enum literal".split(),
+)
+"""The core types with a codec of their own; everything else is JSON, or text through its own serializer."""
+
+_DATA = SCALARS | frozenset(
+    "list set frozenset tuple dict model dataclass typed-dict union tagged-union any none json definition-ref".split()
+)
+_FUNCTIONS = frozenset({"function-after", "function-wrap", "function-plain"})
+_NOT_A_CONSTRAINT = frozenset({"type", "ref", "metadata", "serialization", "strict", "cls", "members", "expected", "cast"})
+_TEXT_CONFIG = frozenset({"str_strip_whitespace", "str_to_lower", "str_to_upper", "str_max_length", "str_min_length"})
+
+
+@dataclass(slots=True)
+class FieldShape:
+    """What a field holds: ``kind`` is a scalar's core type, ``text`` (a custom type written as text) or ``json``."""
+
+    schema: Core
+    inner: Core
+    kind: str
+    nullable: bool = False
+    has_default: bool = False
+    absent_is_none: bool = False
+    functions: bool = False
+    wraps: bool = False
+    needs_record: bool = False
+    constrained: bool = False
+    load: Core = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ModelShape:
+    """A model's core schema taken apart: its fields, and what surrounds them."""
+
+    cls: type[BaseModel]
+    config: dict[str, Any]
+    model: Core
+    fields: dict[str, Core]
+    after: list[Core]
+    definitions: list[Core]
+    input_validators: bool = False
+    by_reference: dict[str, Core] = field(default_factory=dict)
+
+    @property
+    def judges_records(self) -> bool:
+        """Whether code of the user's runs on every loaded record, and so might change it."""
+        return bool(self.after) or self.model.get("post_init") is not None and _own_post_init(self.cls)
+
+
+def _own_post_init(cls: type[BaseModel]) -> bool:
+    function = cls.model_post_init
+    # Pydantic puts its own function there when a model has private attributes; that one only sets their defaults.
+    return getattr(function, "__module__", "").partition(".")[0] != "pydantic"
+
+
+def read_model(cls: type[BaseModel]) -> ModelShape:
+    """Takes a complete model's core schema apart. Cost: some microseconds."""
+    schema: Core = dict(cls.__pydantic_core_schema__)
+    definitions: list[Core] = []
+    if schema["type"] == "definitions":
+        definitions = list(schema["definitions"])
+        schema = schema["schema"]
+    by_reference = {d["ref"]: d for d in definitions}
+    after: list[Core] = []
+    inputs = False
+    while schema["type"] != "model":
+        if schema["type"] == "definition-ref":
+            schema = by_reference[schema["schema_ref"]]
+            continue
+        if schema["type"] == "function-after":
+            after.append(schema)
+        elif schema["type"] in ("function-wrap", "function-before"):
+            inputs = True
+        schema = schema["schema"]
+    inner = schema["schema"]
+    while inner["type"] != "model-fields":
+        inputs = True
+        inner = inner["schema"]
+    return ModelShape(
+        cls=cls,
+        config=dict(schema.get("config", {})),
+        model=schema,
+        fields={name: spec["schema"] for name, spec in inner["fields"].items()},
+        after=after,
+        definitions=definitions,
+        input_validators=inputs,
+        by_reference=by_reference,
+    )
+
+
+def resolve(schema: Core, by_reference: dict[str, Core]) -> Core:
+    """Follows references to the schema they stand for."""
+    while schema["type"] == "definition-ref":
+        schema = by_reference[schema["schema_ref"]]
+    return schema
+
+
+def peel(schema: Core, by_reference: dict[str, Core]) -> Core:
+    """The schema without defaults, None and functions around it."""
+    while True:
+        schema = resolve(schema, by_reference)
+        if schema["type"] in ("default", "nullable", "function-after", "function-before", "function-wrap"):
+            schema = schema["schema"]
+        else:
+            return schema
+
+
+def accepts_none(schema: Core, by_reference: dict[str, Core]) -> bool:
+    """Whether None is a value of this schema, as far as can be told without running functions."""
+    schema = resolve(schema, by_reference)
+    kind = schema["type"]
+    if kind in ("nullable", "any", "none"):
+        return True
+    if kind in ("default", "function-after", "function-before", "function-wrap"):
+        return accepts_none(schema["schema"], by_reference)
+    if kind == "union":
+        choices = (c[0] if isinstance(c, tuple) else c for c in schema["choices"])
+        return any(accepts_none(choice, by_reference) for choice in choices)
+    return kind == "literal" and None in schema["expected"]
+
+
+def read_field(schema: Core, shape: ModelShape) -> FieldShape:
+    """Looks through one field's schema. Cost: about ten microseconds."""
+    known = shape.by_reference
+    inner = peel(schema, known)
+    result = FieldShape(schema=schema, inner=inner, kind="json", nullable=accepts_none(schema, known))
+    layer = schema
+    custom_writer = False
+    while True:
+        if layer["type"] == "default":
+            result.has_default = True
+            result.absent_is_none = "default" in layer and layer["default"] is None
+        elif layer["type"] in _FUNCTIONS:
+            result.functions = True
+            result.wraps |= layer["type"] == "function-wrap"
+        if layer["type"] in _FUNCTIONS or layer["type"] == "function-before":
+            result.needs_record |= layer["function"]["type"] == "with-info"
+            custom_writer |= "serialization" in layer
+        if "schema" not in layer or layer is inner or layer["type"] in SCALARS or layer["type"] == "definition-ref":
+            break
+        if layer["type"] not in ("default", "nullable", "function-after", "function-before", "function-wrap"):
+            break
+        layer = layer["schema"]
+    if not result.has_default and result.nullable:
+        result.absent_is_none = True
+    if inner["type"] in SCALARS and not (custom_writer and result.functions):
+        result.kind = inner["type"]
+    elif inner["type"] not in _DATA or custom_writer:
+        result.kind = "text" if _writes_text(schema, shape) else "json"
+    result.constrained = _is_constrained(inner, shape.config)
+    result.load = _load_schema(schema, result.kind, known)
+    return result
+
+
+def _is_constrained(inner: Core, config: dict[str, Any]) -> bool:
+    if any(key not in _NOT_A_CONSTRAINT for key in inner):
+        return True
+    if inner["type"] == "str":
+        return any(config.get(key) for key in _TEXT_CONFIG)
+    return inner["type"] in ("float", "decimal") and config.get("allow_inf_nan") is False
+
+
+def _writes_text(schema: Core, shape: ModelShape) -> bool:
+    """Whether the type's own serializer makes a string, as its JSON schema says."""
+    whole: Any = {"type": "definitions", "schema": schema, "definitions": shape.definitions}
+    try:
+        found = GenerateJsonSchema(by_alias=False).generate(whole if shape.definitions else schema, mode="serialization")  # type: ignore[arg-type]
+    except (PydanticInvalidForJsonSchema, PydanticUserError, KeyError):
+        return False
+    choices = [c for c in found.get("anyOf", [found]) if c.get("type") != "null"]
+    return len(choices) == 1 and choices[0].get("type") == "string"
+
+
+def _load_schema(schema: Core, kind: str, by_reference: dict[str, Core]) -> Core:
+    """The schema that reads what the codec wrote.
+
+    Functions which shape raw input (``mode="before"``) are left out: what is stored has been through them. Times relative
+    to now are not asked again either: a date in the future must stay readable when it has passed.
+    """
+    if schema["type"] in ("default", "nullable"):
+        return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
+    if kind == "text":
+        return schema
+    if schema["type"] == "function-before" and peel(schema, by_reference)["type"] in _DATA:
+        return _load_schema(schema["schema"], kind, by_reference)
+    if kind in SCALARS and schema["type"] in ("function-after", "function-wrap"):
+        return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
+    if schema["type"] in SCALARS:
+        return {key: value for key, value in schema.items() if key not in ("strict", "now_op", "serialization")}
+    if schema["type"] == "function-after":
+        return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
+    return {"type": "json", "schema": schema}
+
+
+def mentions(schema: object, key: str, value: object = None) -> bool:
+    """Whether ``key`` (with ``value``, if given) stands anywhere inside a schema."""
+    pending = [schema]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            if key in part and (value is None or part[key] == value):
+                return True
+            pending.extend(v for v in part.values() if isinstance(v, dict | list | tuple))
+        elif isinstance(part, list | tuple):
+            pending.extend(part)
+    return False
