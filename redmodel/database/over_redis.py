@@ -10,7 +10,6 @@ from __future__ import annotations
 import select
 import socket
 import struct
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, cast
@@ -18,10 +17,10 @@ from typing import Any, NoReturn, cast
 import hiredis
 
 from redmodel.database.forks import forget_after_fork
-from redmodel.database.greeting import Broken, broken, check_greeting, closed, greeting, unreachable, why
-from redmodel.database.resending import mend, pauses
+from redmodel.database.greeting import Broken, check_greeting, closed, greeting, unreachable, why
+from redmodel.database.patience import Patient, WithErrors
 from redmodel.database.url import Target
-from redmodel.errors import AuthenticationFailed, ConnectionFailed, ReplyError
+from redmodel.errors import ReplyError
 from redmodel.plan.core import Arg, Batch, Reply
 
 # The stub of hiredis admits tuples of one item only.
@@ -47,7 +46,7 @@ def pack(batch: Batch) -> bytes:
 class Connection:
     """One socket and its parser. Not for two threads at once. Any error makes it useless: close it."""
 
-    __slots__ = ("_feed", "_gets", "_reader", "_recv", "_sendall", "_sock", "errors", "timeout")
+    __slots__ = ("_errors", "_feed", "_gets", "_reader", "_recv", "_sendall", "_sock", "_timeout")
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
@@ -56,15 +55,15 @@ class Connection:
         self._gets = self._reader.gets
         self._recv = sock.recv
         self._sendall = sock.sendall
-        self.timeout = timeout
-        self.errors = False  # set when a reply was an error, so that nobody has to look through all replies for one
+        self._timeout = timeout
+        self._errors = False  # set when a reply of the present batch was an error
 
     def _reply_error(self, text: str) -> ReplyError:
-        self.errors = True
+        self._errors = True
         return ReplyError(text)
 
     def exchange(self, data: bytes, count: int) -> list[Reply]:
-        """Send, and read ``count`` replies.
+        """Send, and read ``count`` replies; a `WithErrors` list if any of them is an error.
 
         Raises:
             Broken: the connection broke, was silent for too long, or speaks no RESP.
@@ -88,6 +87,9 @@ class Connection:
                         if self._reader.has_data():
                             # Whose reply would that be? Every later one would reach the wrong caller.
                             raise Broken("the server sent more replies than it was asked for")
+                        if self._errors:
+                            self._errors = False
+                            return WithErrors(replies)
                         return replies
                 feed(recv(_CHUNK) or _ended())
         except OSError as error:
@@ -101,7 +103,7 @@ class Connection:
         poll = select.poll()
         poll.register(self._sock, select.POLLIN | select.POLLOUT)
         while view:
-            events = poll.poll(self.timeout * 1000)
+            events = poll.poll(self._timeout * 1000)
             if not events:
                 raise TimeoutError
             if events[0][1] & ~select.POLLOUT:
@@ -155,7 +157,6 @@ def open_connection(target: Target) -> Connection:
     except BaseException:
         connection.close()
         raise
-    connection.errors = False
     return connection
 
 
@@ -198,17 +199,15 @@ class _Closed(deque[Connection]):
         connection.close()
 
 
-class RedisExecutor:
+class RedisExecutor(Patient):
     """Executes batches on a Redis, for any number of threads; connects when first needed.
 
     ``round_trips`` counts what was sent and answered since the start (not exact when threads race).
     """
 
     def __init__(self, target: Target) -> None:
-        self.target = target
-        self.round_trips = 0
+        super().__init__(target)
         self._idle: deque[Connection] = deque()
-        self._met = False  # whether this server ever let us in
         forget_after_fork(self)
 
     def execute(self, batch: Batch) -> Sequence[Reply]:
@@ -219,123 +218,60 @@ class RedisExecutor:
             TypeError: an argument that can't be sent; nothing was sent.
         """
         commands = batch.commands
+        if not batch.resend:
+            return self._patiently(batch)
         data = _pack(commands[0].args) if len(commands) == 1 else pack(batch)
         try:
             connection = self._idle.pop()
         except IndexError:
-            return self._patiently(batch, data)
-        if not batch.resend and not connection.is_quiet():
-            connection.close()
-            return self._patiently(batch, data)
+            return self._patiently(batch)
         try:
             replies = connection.exchange(data, len(commands))
         except Broken as error:
             connection.close()
-            return self._patiently(batch, data, error)
+            return self._patiently(batch, error)
         except BaseException:
             connection.close()
             raise
         self.round_trips += 1
-        if connection.errors:
-            connection.errors = False
-            self._idle.append(connection)
-            return self._mended(batch, replies)
         self._idle.append(connection)
+        if type(replies) is WithErrors:
+            return self._mended(batch, replies, self._deadline())
         return replies
 
     def close(self) -> None:
         """Close every connection; later work is refused."""
+        self._closed = True
         idle, self._idle = self._idle, _Closed(self.target)
         _close_all(idle)
 
     def after_fork(self) -> None:
         """Forget the parent's connections: closing the child's copies says nothing to the server."""
-        if not isinstance(self._idle, _Closed):
+        if not self._closed:
             idle, self._idle = self._idle, deque()
             _close_all(idle)
 
-    def _patiently(self, batch: Batch, data: bytes, error: Broken | None = None) -> list[Reply]:
-        deadline = time.monotonic() + self.target.retry_seconds
-        replies, errors = self._until(deadline, batch, data, error)
-        return self._mended(batch, replies, deadline) if errors else replies
-
-    def _mended(self, batch: Batch, replies: list[Reply], deadline: float | None = None) -> list[Reply]:
-        """Do what error replies ask for, within the deadline."""
-        if deadline is None:
-            deadline = time.monotonic() + self.target.retry_seconds
-        mending = mend(batch, replies, deadline)
+    def _attempt(self, batch: Batch) -> list[Reply]:
+        data = pack(batch)
         try:
-            again = next(mending)
-            while True:
-                time.sleep(again.after)
-                if again.reconnect:
-                    self._drop_idle()
-                got, _ = self._until(deadline, again.batch, pack(again.batch))
-                again = mending.send(got)
-        except StopIteration as stop:
-            answers: list[Reply] = stop.value
-            return answers
-
-    def _until(
-        self, deadline: float, batch: Batch, data: bytes, error: Broken | None = None
-    ) -> tuple[list[Reply], bool]:
-        """Send, connecting and sending again as often as is safe until the deadline; say whether any reply is an error.
-
-        ``error`` is how the first try failed.
-        """
-        waits = pauses()
-        wait = 0.0  # the first try again is at once: most often it was an idle connection that the server had closed
-        while True:
-            if error is not None:
-                if error.sent and not batch.resend:
-                    raise broken(self.target, error.reason, resend=False)
-                if time.monotonic() + wait >= deadline:
-                    raise broken(self.target, error.reason, resend=True)
-                self._drop_idle()
-                time.sleep(wait)
-                wait = next(waits)
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = self._open(deadline)
+            connection = self._idle.pop()
+            # Only work that can't be sent twice is worth a look at the connection first.
             if not batch.resend and not connection.is_quiet():
                 connection.close()
-                error = None
-                continue
-            try:
-                replies = connection.exchange(data, len(batch.commands))
-            except Broken as trouble:
-                connection.close()
-                error = trouble
-                continue
-            except BaseException:
-                connection.close()
-                raise
-            self.round_trips += 1
-            errors, connection.errors = connection.errors, False
-            self._idle.append(connection)
-            return replies, errors
+                raise IndexError
+        except IndexError:
+            connection = open_connection(self.target)
+            self._met = True
+        try:
+            replies = connection.exchange(data, len(batch.commands))
+        except BaseException:
+            connection.close()
+            raise
+        self.round_trips += 1
+        self._idle.append(connection)
+        return replies
 
-    def _open(self, deadline: float) -> Connection:
-        """A new connection; a server that was reached before gets until the deadline to come back."""
-        for wait in pauses():
-            try:
-                connection = open_connection(self.target)
-            except AuthenticationFailed:
-                raise
-            except ConnectionFailed:
-                if not self._met or time.monotonic() + wait >= deadline:
-                    raise
-                time.sleep(wait)
-                if isinstance(self._idle, _Closed):
-                    raise closed(self.target) from None
-            else:
-                self._met = True
-                return connection
-        raise AssertionError("pauses() has no end")
-
-    def _drop_idle(self) -> None:
-        """Close the idle connections: they lead to the server that just went away."""
+    def _renew(self) -> None:
         _close_all(self._idle)
 
 

@@ -19,8 +19,9 @@ from typing import Any, cast
 import hiredis
 
 from redmodel.database.forks import forget_after_fork
-from redmodel.database.greeting import Broken, broken, check_greeting, closed, greeting, unreachable, why
-from redmodel.database.resending import mend, pauses
+from redmodel.database.greeting import Broken, check_greeting, greeting, unreachable, why
+from redmodel.database.patience import AsyncPatient, WithErrors
+from redmodel.database.resending import pauses
 from redmodel.database.url import Target
 from redmodel.errors import AuthenticationFailed, ConnectionFailed, ReplyError
 from redmodel.plan.core import Arg, Batch, Reply
@@ -30,10 +31,6 @@ _pack: Callable[[tuple[Arg, ...]], bytes] = cast("Any", hiredis.pack_command)  #
 _CHUNK = 262_144
 # Bytes that may wait to be written before new batches wait for room: a slow server must not fill our memory.
 _CROWDED = 4_194_304
-
-
-class _WithErrors(list[Reply]):
-    """Replies of which at least one is an error, so that nobody has to look through all replies for one."""
 
 
 class _Waiting:
@@ -195,7 +192,7 @@ class Link:
                 errors, self._errors = self._errors, False
                 # A cancelled task's replies are dropped here, in their turn: the next ones belong to somebody else.
                 if not waiting.future.done():
-                    waiting.future.set_result(_WithErrors(replies) if errors else replies)
+                    waiting.future.set_result(WithErrors(replies) if errors else replies)
             if self._reader.has_data():
                 # Whose reply would that be? Every later one would reach the wrong task.
                 self.fail(Broken("the server sent more replies than it was asked for"))
@@ -216,20 +213,17 @@ class Link:
             self._watch = self.loop.call_at(end, self._check_silence)
 
 
-class AsyncRedisExecutor:
+class AsyncRedisExecutor(AsyncPatient):
     """Executes batches on a Redis, for any number of tasks on any number of event loops; connects when first needed.
 
     ``round_trips`` counts the batches that were answered since the start; those of one tick share a write.
     """
 
     def __init__(self, target: Target) -> None:
-        self.target = target
-        self.round_trips = 0
+        super().__init__(target)
         self._links: dict[AbstractEventLoop, Link] = {}
         self._opening: dict[AbstractEventLoop, asyncio.Task[Link]] = {}
         self._link: Link | None = None  # the one used last
-        self._met = False  # whether this server ever let us in
-        self._closed = False
         forget_after_fork(self)
 
     async def execute(self, batch: Batch) -> Sequence[Reply]:
@@ -245,14 +239,14 @@ class AsyncRedisExecutor:
         data = _pack(commands[0].args) if len(commands) == 1 else _join(batch)
         link = self._link
         if link is None or link.broken or link.loop is not asyncio.get_running_loop() or link.crowded:
-            return await self._patiently(batch, data)
+            return await self._patiently(batch)
         try:
             replies = await link.send(data, len(commands))
         except Broken as error:
-            return await self._patiently(batch, data, error)
+            return await self._patiently(batch, error)
         self.round_trips += 1
-        if type(replies) is _WithErrors:
-            return await self._mended(batch, replies)
+        if type(replies) is WithErrors:
+            return await self._mended(batch, replies, self._deadline())
         return replies
 
     async def close(self) -> None:
@@ -280,61 +274,18 @@ class AsyncRedisExecutor:
         self._opening.clear()
         self._link = None
 
-    async def _patiently(self, batch: Batch, data: bytes, error: Broken | None = None) -> list[Reply]:
-        deadline = time.monotonic() + self.target.retry_seconds
-        replies = await self._until(deadline, batch, data, error)
-        return await self._mended(batch, replies, deadline) if type(replies) is _WithErrors else replies
+    async def _attempt(self, batch: Batch) -> list[Reply]:
+        link = await self._connected()
+        if link.crowded:
+            await link.room()
+        if link.broken:
+            raise Broken("it broke before the work was sent", sent=False)
+        replies = await link.send(_join(batch), len(batch.commands))
+        self.round_trips += 1
+        return replies
 
-    async def _mended(self, batch: Batch, replies: list[Reply], deadline: float | None = None) -> list[Reply]:
-        """Do what error replies ask for, within the deadline."""
-        if deadline is None:
-            deadline = time.monotonic() + self.target.retry_seconds
-        mending = mend(batch, replies, deadline)
-        try:
-            again = next(mending)
-            while True:
-                await asyncio.sleep(again.after)
-                if again.reconnect:
-                    self._retire()
-                got = await self._until(deadline, again.batch, _join(again.batch))
-                again = mending.send(got)
-        except StopIteration as stop:
-            answers: list[Reply] = stop.value
-            return answers
-
-    async def _until(self, deadline: float, batch: Batch, data: bytes, error: Broken | None = None) -> list[Reply]:
-        """Send, connecting and sending again as often as is safe until the deadline; ``error``: the first try's."""
-        waits = pauses()
-        wait = 0.0
-        while True:
-            if error is not None:
-                self._refuse_if_closed()
-                if error.sent and not batch.resend:
-                    raise broken(self.target, error.reason, resend=False)
-                if time.monotonic() + wait >= deadline:
-                    raise broken(self.target, error.reason, resend=True)
-                await asyncio.sleep(wait)
-                wait = next(waits)
-            link = await self._connected()
-            if link.crowded:
-                await link.room()
-                if link.broken:
-                    error = Broken("it broke before the work was sent", sent=False)
-                    continue
-            try:
-                replies = await link.send(data, len(batch.commands))
-            except Broken as trouble:
-                error = trouble
-                continue
-            self.round_trips += 1
-            return replies
-
-    def _refuse_if_closed(self) -> None:
-        if self._closed:
-            raise closed(self.target) from None
-
-    def _retire(self) -> None:
-        """Let later work take a new connection; other tasks' replies are still due on this one."""
+    async def _renew(self) -> None:
+        # The connection is shared: other tasks' replies are still due on it.
         link = self._links.pop(asyncio.get_running_loop(), None)
         self._link = None
         if link is not None:
@@ -362,8 +313,8 @@ class AsyncRedisExecutor:
                     self._refuse_if_closed()
                 raise
             finally:
-                if opening.done():
-                    self._opening.pop(loop, None)
+                if opening.done() and self._opening.get(loop) is opening:
+                    del self._opening[loop]
         self._link = link
         return link
 
@@ -373,7 +324,7 @@ class AsyncRedisExecutor:
             if other.is_closed():
                 link.abandon()
                 del self._links[other]
-        deadline = time.monotonic() + self.target.retry_seconds
+        deadline = self._deadline()
         for wait in pauses():
             try:
                 link = await open_link(self.target, loop)

@@ -156,7 +156,8 @@ def _server(kind: Kind, rest: str) -> Target:
     target = Target(
         kind=kind,
         username=unquote(user) if user else None,
-        password=unquote(password) if password else None,
+        # An empty password is one, for a user who was made without any; without a user it means nothing.
+        password=unquote(password) if password or (password == "" and user) else None,
         tls=Tls() if kind == "tls" else None,
     )
     if kind == "unix":
@@ -240,6 +241,14 @@ _IGNORED = ("protocol", "decode_responses", "encoding")
 
 
 def _with_settings(target: Target, query: str) -> Target:
+    target = _settings_read(target, query)
+    if target.username is not None and target.password is None:
+        # Most often a password that was written where the user name stands; so it must not be taken for one and shown.
+        raise InvalidUrl("a user name without a password: write redis://user:password@host or redis://:password@host")
+    return target
+
+
+def _settings_read(target: Target, query: str) -> Target:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
     except ValueError:
