@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from redmodel.engine import Engine, Session
+from redmodel.engine.engine import Engine
+from redmodel.engine.session import Session
 from redmodel.errors import ReplyError, StorageError
 from redmodel.plan.core import Batch, Reply
 from redmodel.procedures import ALL

@@ -61,6 +61,16 @@ class Index:
         return f"<Index {self._model}.{self.path} {self.kind}>"
 
     @property
+    def path_bytes(self) -> bytes:
+        """The path as keys and logs spell it."""
+        return self._null.path
+
+    @property
+    def sortable(self) -> bool:
+        """Whether the stored text of the values has their own order, so that records can be sorted by it."""
+        return len(self._steps) == 1 and not self.many and self._leaf.kind in ("str", "bool", "uuid")
+
+    @property
     def type_name(self) -> str:
         """The type of the indexed values, as the schema key shows it: ``int``, ``str``, ``datetime``."""
         return self._leaf.kind

@@ -67,8 +67,9 @@ class Schema(Generic[M]):
         self.indexes = tuple(find_indexes(shape, {name: position for position, name in enumerate(names)}))
         self._by_path = {index.path: index for index in self.indexes}
         self._extractors = tuple(index.entries for index in self.indexes)
-        self._key = prefix.encode() + b":"
         start = prefix.encode()
+        self.record_prefix = start + b":"
+        self.side = side_key(start, b"")
         self.ids_key = side_key(start, b"ids")
         self.log_key = side_key(start, b"log")
         self.expires_key = side_key(start, b"expires")
@@ -84,11 +85,21 @@ class Schema(Generic[M]):
 
     def key(self, id: bytes) -> bytes:
         """The key of the record with these id bytes."""
-        return self._key + id
+        return self.record_prefix + id
 
     def id_of(self, obj: M) -> bytes:
         """The id bytes of a record. Raises InvalidId."""
         return self.id_bytes(obj.__dict__.get(self.fields[0].name))
+
+    def id_value(self, obj: M) -> Any:
+        """The id of a record as its field holds it."""
+        return obj.__dict__.get(self.fields[0].name)
+
+    def replace(self, obj: M, fresh: M) -> None:
+        """Give ``obj`` all that ``fresh`` holds, in place; what others see of ``obj`` changes at once."""
+        object.__setattr__(obj, "__dict__", dict(fresh.__dict__))
+        object.__setattr__(obj, "__pydantic_fields_set__", set(fresh.__pydantic_fields_set__))
+        self._slot.__set__(obj, self._slot.__get__(fresh))
 
     def index(self, path: str) -> Index:
         """The index of a path such as ``"address.city"``. Raises UnindexedField, which says how to declare it."""

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, cast
 
 from redmodel.errors import ReplyError
-from redmodel.model import Model, Schema, id_of, schema_of, set_loaded
+from redmodel.model import Model, Schema, schema_of, set_loaded
 from redmodel.plan.commands import procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.refusal import wrong_type
@@ -41,7 +41,7 @@ def delete_any(record: Model | type[Model], id: object) -> Plan[bool]:
     """Delete a record that is at hand, or the record of a model with this id."""
     if isinstance(record, type):
         return (yield from delete(record, id))
-    existed = yield from delete(type(record), id_of(record))
+    existed = yield from delete(type(record), schema_of(record).id_value(record))
     set_loaded(record, None)
     return existed
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar, cast
 
 from redmodel.errors import NotFound, ReplyError
-from redmodel.model import Model, Schema, id_of, schema_of
+from redmodel.model import Model, Schema, schema_of
 from redmodel.plan.commands import as_clock, as_int, as_row, hmget, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.refusal import explain
@@ -70,9 +70,9 @@ def get_many(model: type[M], ids: Iterable[object]) -> Plan[list[M | None]]:
 
 def exists(record: Model | type[Model], id: object) -> Plan[bool]:
     """Whether this record, or the record of a model with this id, is there: one round trip."""
-    if not isinstance(record, type):
-        id = id_of(record)
     schema = schema_of(record)
+    if not isinstance(record, type):
+        id = schema.id_value(record)
     (reply,) = yield Batch((Command((b"EXISTS", schema.key(schema.id_bytes(id))), as_int),))
     if isinstance(reply, ReplyError):
         raise reply
@@ -82,7 +82,7 @@ def exists(record: Model | type[Model], id: object) -> Plan[bool]:
 def refresh(obj: M) -> Plan[M]:
     """Load the record again into the same object: one round trip; raises NotFound and leaves the object as it was."""
     schema: Schema[M] = schema_of(obj)
-    fresh = yield from get(type(obj), id_of(obj))
+    fresh = yield from get(type(obj), schema.id_value(obj))
     schema.replace(obj, fresh)
     return obj
 

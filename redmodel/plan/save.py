@@ -8,7 +8,7 @@ from os import urandom
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from redmodel.errors import AlreadyExists, BulkError, LayoutError, NotFound, RedModelError, ReplyError, UniqueViolation
-from redmodel.model import Entry, Model, Schema, id_of, loaded_values, schema_of, set_loaded
+from redmodel.model import Entry, Model, Schema, loaded_values, schema_of, set_loaded
 from redmodel.plan.commands import hgetall, hset, procedure
 from redmodel.plan.core import Arg, Batch, Command, Plan, Reply, call
 from redmodel.plan.refusal import wrong_type
@@ -122,10 +122,10 @@ def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Re
         set_loaded(obj, values)
         return reply == 1
     refusal = cast("list[bytes]", reply)
-    why, name, id = refusal[0], schema.model.__name__, id_of(obj)
+    why, name, id = refusal[0], schema.model.__name__, schema.id_value(obj)
     if why == b"unique":
         path, owner = refusal[1].decode(), refusal[3].decode(errors="backslashreplace")
-        value = schema.index(path).value_of(obj)
+        value = schema.index(path).values(obj)[0]
         raise UniqueViolation(
             f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. Load that record and change it, or use another value",
             model=name,

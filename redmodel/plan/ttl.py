@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal, TypeAlias, cast
 
 from redmodel.errors import EncodingError, ReplyError, SchemaError
-from redmodel.model import Model, id_of, schema_of
+from redmodel.model import Model, schema_of
 from redmodel.plan.commands import procedure
 from redmodel.plan.core import Batch, Plan
 from redmodel.plan.refusal import wrong_type
@@ -43,9 +43,9 @@ def milliseconds(ttl: Ttl) -> Milliseconds:
 
 def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bool]:
     """Give a record its model's time to live anew, or another, or none: one round trip; False if there is no record."""
-    if not isinstance(record, type):
-        id = id_of(record)
     schema = schema_of(record)
+    if not isinstance(record, type):
+        id = schema.id_value(record)
     if ttl == "model":
         ttl = schema.ttl_ms
         if ttl is None:

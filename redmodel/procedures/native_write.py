@@ -100,7 +100,9 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     cleared, at = _counted(argv, at)
     expiring, at = _counted(argv, at)
     dropped, at = _counted(argv, at)
-    wrong = ((not alive or whole) and _wrong(ctx, ids, b"set")) or _wrong(ctx, expires, b"zset")
+    # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
+    timed = ttl != b"" and (ttl != b"-" or alive or current is not None)
+    wrong = (timed and _wrong(ctx, expires, b"zset")) or (whole and _wrong(ctx, ids, b"set"))
     if wrong:
         return wrong
     joins = [(keys[4 + n], *argv[at + 4 * n : at + 4 * n + 4]) for n in range(len(keys) - 4)]
@@ -126,12 +128,11 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             if not whole and path not in dropped:
                 kept.append(entry)
             elif entry not in joined:
-                wrong = _wrong(ctx, side + path + b":" + token if kind == b"=" else side + path, _KINDS[kind])
-                if wrong:
-                    return wrong
                 left.append((kind, path, token))
 
     call = ctx.call
+    if whole:
+        call(b"SADD", ids, id)
     call(b"HSET", log, id, nonce + (b"u" if alive else b"c") + b"".join(kept) + b"".join(joined))
     for owner in dead:
         drop(ctx, side, owner)
@@ -148,21 +149,17 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         call(b"HSET", record, *pairs)
     if cleared:
         call(b"HDEL", record, *cleared)
-    if not alive or whole:
-        call(b"SADD", ids, id)
     for n in range(0, len(expiring), 2):
         call(b"HSET", record, expiring[n], b"%d" % (ctx.now + int(expiring[n + 1])))
-    if ttl in (b"", b"-"):
-        if ttl == b"-" and alive:
-            call(b"PERSIST", record)
-        if ctx.value(expires) is not None:
-            if ttl == b"-" or not alive:
-                call(b"ZREM", expires, id)
-            drop_due(ctx, side, 16)
-    else:
-        deadline = b"%d" % (ctx.now + int(ttl))
-        call(b"PEXPIREAT", record, deadline)
-        call(b"ZADD", expires, deadline, id)
+    if timed:
+        if ttl == b"-":
+            if alive:
+                call(b"PERSIST", record)
+            call(b"ZREM", expires, id)
+        else:
+            deadline = b"%d" % (ctx.now + int(ttl))
+            call(b"PEXPIREAT", record, deadline)
+            call(b"ZADD", expires, deadline, id)
         drop_due(ctx, side, 16)
     return 0 if alive else 1
 

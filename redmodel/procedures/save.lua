@@ -23,9 +23,8 @@ if found ~= 'hash' and found ~= 'none' then
   return {'wrongtype', record, found}
 end
 local alive = found == 'hash'
-local wrong = check(log, 'hash')
-if wrong then return wrong end
-local current = call('HGET', log, id)
+local current = try('HGET', log, id)
+if type(current) == 'table' then return check(log, 'hash') end
 if alive and current and string.sub(current, 1, 8) == nonce then
   return string.sub(current, 9, 9) == 'c' and 1 or 0
 end
@@ -43,11 +42,9 @@ local clear_first, clear_last = list()
 local expire_first, expire_last = list()
 local path_first, path_last = list()
 
-if not alive or whole then
-  wrong = check(ids, 'set')
-  if wrong then return wrong end
-end
-wrong = check(expires, 'zset')
+-- A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
+local timed = ttl ~= '' and (ttl ~= '-' or alive or current)
+local wrong = timed and check(expires, 'zset')
 if wrong then return wrong end
 
 local dropped = {}
@@ -60,14 +57,16 @@ for i = 5, #KEYS do
   want[entry] = true
   joined[#joined + 1] = entry
   at = at + 4
-  wrong = check(KEYS[i], kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
-  if wrong then return wrong end
   if kind == '!' then
-    local owner = call('HGET', KEYS[i], token)
+    local owner = try('HGET', KEYS[i], token)
+    if type(owner) == 'table' then return check(KEYS[i], 'hash') end
     if owner and owner ~= id then
       if call('EXISTS', records .. owner) == 1 then return {'unique', path, token, owner} end
       dead[#dead + 1] = owner
     end
+  else
+    wrong = check(KEYS[i], kind == '=' and 'set' or 'zset')
+    if wrong then return wrong end
   end
 end
 local kept, left = {}, {}
@@ -75,12 +74,7 @@ if current then
   for kind, path, token in string.gmatch(string.sub(current, 10), ENTRY) do
     local entry = kind .. path .. '\31' .. token .. '\30'
     if whole or dropped[path] then
-      if not want[entry] then
-        local key = kind == '=' and side .. path .. ':' .. token or side .. path
-        wrong = check(key, kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
-        if wrong then return wrong end
-        left[#left + 1] = {kind, path, token}
-      end
+      if not want[entry] then left[#left + 1] = {kind, path, token} end
     else
       kept[#kept + 1] = entry
     end
@@ -88,6 +82,10 @@ if current then
 end
 
 -- The first write is one that a full server refuses, so that nothing is half written.
+if whole then
+  local done = try('SADD', ids, id)
+  if type(done) == 'table' then return check(ids, 'set') or done end
+end
 call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. table.concat(kept) .. table.concat(joined))
 for i = 1, #dead do drop(side, dead[i]) end
 for i = 1, #left do leave(side, id, left[i][1], left[i][2], left[i][3]) end
@@ -109,7 +107,6 @@ end
 for i = clear_first, clear_last, 1000 do
   call('HDEL', record, unpack(ARGV, i, math.min(i + 999, clear_last)))
 end
-if not alive or whole then call('SADD', ids, id) end
 
 local now
 if expire_last >= expire_first then
@@ -118,17 +115,16 @@ if expire_last >= expire_first then
     call('HSET', record, ARGV[i], digits(now + ARGV[i + 1]))
   end
 end
-if ttl == '' or ttl == '-' then
-  if ttl == '-' and alive then call('PERSIST', record) end
-  if call('EXISTS', expires) == 1 then
-    if ttl == '-' or not alive then call('ZREM', expires, id) end
-    purge(side, now or clock(), 16)
-  end
-else
+if timed then
   now = now or clock()
-  local deadline = digits(now + ttl)
-  call('PEXPIREAT', record, deadline)
-  call('ZADD', expires, deadline, id)
+  if ttl == '-' then
+    if alive then call('PERSIST', record) end
+    call('ZREM', expires, id)
+  else
+    local deadline = digits(now + ttl)
+    call('PEXPIREAT', record, deadline)
+    call('ZADD', expires, deadline, id)
+  end
   purge(side, now, 16)
 end
 return alive and 0 or 1
