@@ -16,7 +16,7 @@ from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
 from redmodel.errors import EncodingError
 from redmodel.model.equality import same
 from redmodel.model.scalars import NUL, SCALAR_TYPES, Scalar, choices_of, escape, unescape
-from redmodel.model.shapes import Core, FieldShape, ModelShape, mentions, read_field
+from redmodel.model.shapes import Core, FieldShape, ModelShape, as_json, mentions, read_field
 
 _STORED_JSON: dict[str, Any] = {
     # JSON as we store it, whatever the model's own JSON looks like for the users of its web API.
@@ -243,7 +243,7 @@ def read_as_json(shape: FieldShape, model: ModelShape) -> Core:
     if outer["type"] in ("default", "nullable"):
         inner = FieldShape(outer["schema"], shape.inner, "json")
         return {**outer, "schema": read_as_json(inner, model)}
-    return {"type": "json", "schema": outer}
+    return as_json(outer, model.by_reference)
 
 
 def _read_text(stored: bytes) -> str:

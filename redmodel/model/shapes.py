@@ -207,7 +207,13 @@ def _load_schema(schema: Core, kind: str, by_reference: dict[str, Core]) -> Core
         return {key: value for key, value in schema.items() if key not in ("strict", "now_op", "serialization")}
     if schema["type"] == "function-after":
         return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
-    return {"type": "json", "schema": schema}
+    return as_json(schema, by_reference)
+
+
+def as_json(schema: Core, by_reference: dict[str, Core]) -> Core:
+    """The schema that parses JSON first; None comes as None, not as text."""
+    parsed: Core = {"type": "json", "schema": schema}
+    return {"type": "nullable", "schema": parsed} if accepts_none(schema, by_reference) else parsed
 
 
 def mentions(schema: object, key: str, value: object = None) -> bool:
