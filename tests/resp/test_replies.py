@@ -132,7 +132,7 @@ def test_attributes_are_passed_over_and_the_rarer_types_read() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"x\r\n", b":\r\n", b":1x\r\n", b":" + b"1" * 5000 + b"\r\n", b"$-2\r\n", b"$x\r\n", b"$99999999999\r\n", 
+        b"x\r\n", b":\r\n", b":1x\r\n", b":" + b"1" * 5000 + b"\r\n", b"$-2\r\n", b"$x\r\n", b"$99999999999\r\n",
         b"_x\r\n",
         b"#x\r\n", b",x\r\n", b"*-2\r\n", b"$1\r\nabc\r\n", b"*1\r\n" * 200, b"+" + b"x" * 70000,
     ],

@@ -106,7 +106,7 @@ def test_violations_are_worded_as_the_server_words_them(redis7) -> None:
 
 def test_inline_words_are_the_servers(redis7) -> None:
     lines = [
-        rb'ECHO "\x41\n\r\t\b\a\q\""', rb"ECHO 'a\'b\n'", b'ECHO a"b c"', b"ECHO\ta", b" ECHO a ", b"ECHO 'a' ", 
+        rb'ECHO "\x41\n\r\t\b\a\q\""', rb"ECHO 'a\'b\n'", b'ECHO a"b c"', b"ECHO\ta", b" ECHO a ", b"ECHO 'a' ",
         b'ECHO ""',
         rb'ECHO "\x4"', b"ECHO a'b'", b"ECHO \xff\x01",
     ]  # fmt: skip
