@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import BaseModel
 
 
-def same(a: object, b: object, written: Callable[[Any], bytes] | None = None) -> bool:
+def same(a: object, b: object, opaque: list[object] | None = None) -> bool:
     """Whether ``b`` has the type and the value of ``a``, all the way down.
 
     NaN is the same as NaN, ``0.0`` is not ``-0.0``, ``Decimal("1.0")`` not ``Decimal("1.00")``, True not 1. Two aware
     datetimes are the same if they name one instant and show one wall time; the name of the zone is not kept. Objects
-    without an ``__eq__`` are the same if ``written`` makes the same bytes of both.
+    without an ``__eq__`` are not the same, unless ``opaque`` is given: then they pass, and are put there for another test.
     """
     if type(a) is not type(b):
         return False
@@ -31,18 +31,20 @@ def same(a: object, b: object, written: Callable[[Any], bytes] | None = None) ->
     if isinstance(a, Decimal):
         return isinstance(b, Decimal) and a.as_tuple() == b.as_tuple()
     if isinstance(a, list | tuple):
-        return _same_items(a, b, written)
+        return _same_items(a, b, opaque)
     if isinstance(a, Mapping):
-        return _same_mapping(a, b, written)
+        return _same_mapping(a, b, opaque)
     if isinstance(a, set | frozenset):
-        return _same_set(a, b, written)
+        return _same_set(a, b, opaque)
     if isinstance(a, BaseModel) and isinstance(b, BaseModel):
-        return same(a.__dict__, b.__dict__, written) and same(a.__pydantic_extra__, b.__pydantic_extra__, written)
+        return same(a.__dict__, b.__dict__, opaque) and same(a.__pydantic_extra__, b.__pydantic_extra__, opaque)
     if dataclasses.is_dataclass(a) and not isinstance(a, type):
         names = [f.name for f in dataclasses.fields(a)]
-        return all(same(getattr(a, n, None), getattr(b, n, None), written) for n in names)
+        return all(same(getattr(a, n, None), getattr(b, n, None), opaque) for n in names)
     if type(a).__eq__ is object.__eq__:
-        return a is b or (written is not None and written(a) == written(b))
+        if opaque is not None:
+            opaque.append(a)
+        return a is b or opaque is not None
     return bool(a == b)
 
 
@@ -62,19 +64,19 @@ def _same_time(a: time, b: Any) -> bool:
     return (a.tzinfo is None) == (b.tzinfo is None) and a == b and _same_fold(a, b)
 
 
-def _same_items(a: Any, b: Any, written: Callable[[Any], bytes] | None) -> bool:
-    return len(a) == len(b) and all(same(x, y, written) for x, y in zip(a, b, strict=True))
+def _same_items(a: Any, b: Any, opaque: list[object] | None) -> bool:
+    return len(a) == len(b) and all(same(x, y, opaque) for x, y in zip(a, b, strict=True))
 
 
-def _same_mapping(a: Any, b: Any, written: Callable[[Any], bytes] | None) -> bool:
+def _same_mapping(a: Any, b: Any, opaque: list[object] | None) -> bool:
     # Order counts: a dict that was read back should also list its keys as before.
     return len(a) == len(b) and all(
-        same(k, m, written) and same(a[k], b[m], written) for k, m in zip(a, b, strict=True)
+        same(k, m, opaque) and same(a[k], b[m], opaque) for k, m in zip(a, b, strict=True)
     )
 
 
-def _same_set(a: Any, b: Any, written: Callable[[Any], bytes] | None) -> bool:
+def _same_set(a: Any, b: Any, opaque: list[object] | None) -> bool:
     if a != b:
         return False
     partners = {item: item for item in b}
-    return all(same(item, partners[item], written) for item in a)
+    return all(same(item, partners[item], opaque) for item in a)

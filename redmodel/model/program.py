@@ -13,7 +13,6 @@ from pydantic_core import SchemaValidator
 
 from redmodel.errors import DecodeError, EncodingError, InvalidId
 from redmodel.model.codec import FieldCodec, storage_config, with_definitions
-from redmodel.model.equality import same
 from redmodel.model.keys import ID_LIMIT, check_id_bytes
 from redmodel.model.scalars import NUL, unescape
 from redmodel.model.shapes import Core, ModelShape, mentions
@@ -21,6 +20,7 @@ from redmodel.model.shapes import Core, ModelShape, mentions
 Encoder = Callable[[Any], list[bytes | None]]
 Decoder = Callable[[Sequence[bytes | None], int | None, bytes], Any]
 _FLAT = frozenset({"str", "int", "float", "bool"})
+_WORD = 1 << 63
 
 
 # -- encoding --------------------------------------------------------------------------------------------------------
@@ -156,8 +156,11 @@ def _flat_test(schema: Core, place: str, names: dict[str, Any]) -> str | None:
     if schema["type"] not in _FLAT or set(schema) != {"type"}:
         return None
     test = f"type({place}) is {schema['type']}"
-    # Infinity and NaN are no numbers to JSON.
-    return f"{test} and {place} - {place} == 0.0" if schema["type"] == "float" else test
+    if schema["type"] == "float":
+        return f"{test} and {place} - {place} == 0.0"  # infinity and NaN are no numbers to JSON
+    if schema["type"] == "int":
+        return f"{test} and {-_WORD} <= {place} < {_WORD}"  # JSON readers have limits
+    return test
 
 
 # -- decoding --------------------------------------------------------------------------------------------------------
@@ -304,7 +307,7 @@ def verified(
                 f"{name}: the record could not be read back: {error}", model=name, field=error.field, value=obj
             ) from error
         for codec in codecs:
-            if not same(getattr(obj, codec.name), getattr(back, codec.name), codec.write_text):
+            if not codec.agree(getattr(obj, codec.name), getattr(back, codec.name)):
                 raise codec.refuse(
                     getattr(obj, codec.name), "the model's validators change it when it is read back; make them idempotent"
                 )
