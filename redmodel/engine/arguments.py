@@ -50,6 +50,14 @@ def integer_between(text: bytes, low: int, high: int, error: str) -> int:
     raise ReplyError(error)
 
 
+def int_number(text: bytes) -> int:
+    """Read an integer of 32 bits, with Redis' two different errors."""
+    number = integer(text)
+    if not -(2**31) <= number < 2**31:
+        raise ReplyError(texts.NOT_AN_INT)
+    return number
+
+
 def positive(text: bytes) -> int:
     """Read an integer that is zero or more, with Redis' two different errors."""
     number = integer(text)

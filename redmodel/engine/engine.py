@@ -167,6 +167,9 @@ class Engine:
             return command
         else:
             error = texts.arity(command.name)
+            if command.name == b"exec":
+                error = texts.exec_abort_because(error)
+                self.release(session)
         session.queue_failed = True
         raise error
 

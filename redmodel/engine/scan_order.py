@@ -46,9 +46,7 @@ class ScanOrders:
         """Forget every walk; cursors stay good."""
         self._orders.clear()
 
-    def step(
-        self, key: bytes | None, source: Collection[bytes], cursor: int, count: int
-    ) -> tuple[int, list[bytes]]:
+    def step(self, key: bytes | None, source: Collection[bytes], cursor: int, count: int) -> tuple[int, list[bytes]]:
         """Take the next elements of a walk.
 
         Args:

@@ -12,10 +12,13 @@ SYNTAX = "ERR syntax error"
 NOT_AN_INTEGER = "ERR value is not an integer or out of range"
 NOT_A_FLOAT = "ERR value is not a valid float"
 OUT_OF_RANGE = "ERR value is out of range"
+NOT_A_LONG = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807"
+NOT_AN_INT = "ERR value is out of range, value must between -2147483648 and 2147483647"
 NOT_POSITIVE = "ERR value is out of range, must be positive"
 OVERFLOW = "ERR increment or decrement would overflow"
 DECREMENT_OVERFLOW = "ERR decrement would overflow"
 NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity"
+VALUE_NAN_OR_INFINITY = "ERR value is NaN or Infinity"
 NO_SUCH_KEY = "ERR no such key"
 SAME_OBJECT = "ERR source and destination objects are the same"
 DB_RANGE = "ERR DB index is out of range"
@@ -130,6 +133,6 @@ def cannot_write(reason: str) -> ReplyError:
     return ReplyError(f"MISCONF Errors writing to the AOF file: {reason}")
 
 
-def exec_abort_because(error: ReplyError) -> str:
+def exec_abort_because(error: ReplyError) -> ReplyError:
     """A transaction that may not run for the reason in ``error``."""
-    return f"EXECABORT Transaction discarded because of: {error.text}"
+    return ReplyError(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")

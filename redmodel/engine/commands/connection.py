@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from redmodel.engine import texts
-from redmodel.engine.arguments import integer, parse_integer
+from redmodel.engine.arguments import int_number, integer
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, PONG, Reply, Status, Verbatim
@@ -42,7 +42,7 @@ def echo(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("SELECT")
 def select(context: Context, args: Args) -> Reply:
-    number = integer(args[1])
+    number = int_number(args[1])
     if not 0 <= number < len(context.engine.databases):
         raise ReplyError(texts.DB_RANGE)
     context.select(number)
@@ -178,11 +178,3 @@ def client_no_evict(context: Context, args: Args) -> Reply:
     if args[2].lower() not in (b"on", b"off"):
         raise texts.syntax()
     return OK
-
-
-def database_number(context: Context, text: bytes, error: str) -> int:
-    """Read the number of a database that exists, or raise ``error``."""
-    number = parse_integer(text)
-    if number is None or not 0 <= number < len(context.engine.databases):
-        raise ReplyError(error)
-    return number

@@ -6,7 +6,7 @@ from random import choice, choices, sample
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, INT_MIN, integer, parse_integer
-from redmodel.engine.commands.numbers import add_float
+from redmodel.engine.commands.numbers import add_floats, read_float
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Pairs, Reply
@@ -29,6 +29,9 @@ TABLE = Table(
     ("HINCRBYFLOAT", 4, "write denyoom fast", (1, 1, 1)),
     ("HRANDFIELD", -2, "readonly", (1, 1, 1)),
 )
+
+# A negative count asks for that many answers however small the collection is: memory sets a bound.
+_MOST_REPEATED = -(2**27)
 
 
 @TABLE.handles("HSET")
@@ -152,9 +155,12 @@ def hincrby(context: Context, args: Args) -> Reply:
 @TABLE.handles("HINCRBYFLOAT")
 def hincrbyfloat(context: Context, args: Args) -> Reply:
     key, field = args[1], args[2]
+    amount = read_float(args[3], texts.NOT_A_FLOAT)
+    if amount is None:
+        raise ReplyError(texts.VALUE_NAN_OR_INFINITY)
     fields = context.hash_at(key)
-    text = None if fields is None else fields.get(field)
-    value = add_float(text, args[3], texts.HASH_NOT_A_FLOAT, texts.NAN_OR_INFINITY)
+    before = read_float(b"0" if fields is None else fields.get(field, b"0"), texts.HASH_NOT_A_FLOAT)
+    value = add_floats(before, amount)
     _set_field(context, key, fields, field, value)
     context.effect(b"HSET", key, field, value)
     return value
@@ -168,8 +174,7 @@ def hrandfield(context: Context, args: Args) -> Reply:
     count = integer(args[2])
     if len(args) > 4 or (len(args) == 4 and args[3].upper() != b"WITHVALUES"):
         raise texts.syntax()
-    if len(args) == 4 and not -(INT_MAX // 2) <= count <= INT_MAX // 2:
-        raise ReplyError(texts.OUT_OF_RANGE)
+    check_sample(count, with_values=len(args) == 4)
     fields = context.hash_at(args[1])
     chosen = sampled(list(fields), count) if fields else []
     if len(args) == 4:
@@ -177,8 +182,18 @@ def hrandfield(context: Context, args: Args) -> Reply:
     return chosen
 
 
+def check_sample(count: int, *, with_values: bool) -> None:
+    """Refuse the counts that the RAND commands refuse."""
+    if count == INT_MIN:
+        raise ReplyError(texts.NOT_A_LONG)
+    if with_values and not -(INT_MAX // 2) <= count <= INT_MAX // 2:
+        raise ReplyError(texts.OUT_OF_RANGE)
+
+
 def sampled(elements: list[bytes], count: int) -> list[bytes]:
     """Choose as the RAND commands do: up to ``count`` different ones, or ``-count`` of which some may be the same."""
+    if count < _MOST_REPEATED:
+        raise ReplyError(texts.OUT_OF_RANGE)
     if count < 0:
         return choices(elements, k=-count)
     return sample(elements, count) if count < len(elements) else elements

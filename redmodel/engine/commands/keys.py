@@ -6,7 +6,7 @@ from itertools import islice
 from random import randrange
 
 from redmodel.engine import texts
-from redmodel.engine.arguments import integer, parse_integer
+from redmodel.engine.arguments import int_number, parse_integer
 from redmodel.engine.context import Context
 from redmodel.engine.glob import compile_glob
 from redmodel.engine.keyspace import Keyspace
@@ -140,7 +140,7 @@ def move(context: Context, args: Args) -> Reply:
 
 
 def _database(context: Context, text: bytes) -> Keyspace:
-    number = integer(text)
+    number = int_number(text)
     if not 0 <= number < len(context.engine.databases):
         raise ReplyError(texts.DB_RANGE)
     return context.engine.databases[number]
@@ -220,11 +220,11 @@ def swapdb(context: Context, args: Args) -> Reply:
     if not (0 <= one < len(databases) and 0 <= other < len(databases)):
         raise ReplyError(texts.DB_RANGE)
     context.changed = True
-    for database in (databases[one], databases[other]):
-        wanted = database.watchers
-        database.wake([k for k in wanted if k in databases[one].values or k in databases[other].values])
     if one != other:
-        databases[one].swap(databases[other])
+        first, second = databases[one], databases[other]
+        for database in (first, second):
+            database.wake([key for key in database.watchers if key in first.values or key in second.values])
+        first.swap(second)
     return OK
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, INT_MIN, integer
 from redmodel.engine.context import Context
@@ -55,34 +57,33 @@ def _add(context: Context, key: bytes, amount: int) -> int:
 @TABLE.handles("INCRBYFLOAT")
 def incrbyfloat(context: Context, args: Args) -> Reply:
     key = args[1]
-    value = add_float(context.string_at(key), args[2], texts.NOT_A_FLOAT, texts.NAN_OR_INFINITY)
+    text = context.string_at(key)
+    before = read_float(b"0" if text is None else text, texts.NOT_A_FLOAT)
+    value = add_floats(before, read_float(args[2], texts.NOT_A_FLOAT))
     context.database.values[key] = value
     context.touch(key)
     context.effect(b"SET", key, value, b"KEEPTTL")
     return value
 
 
-def add_float(text: bytes | None, amount: bytes, not_a_float: str, infinite: str) -> bytes:
-    """Add two numbers given as text as long doubles, and give the sum as text.
+def read_float(text: bytes, error: str) -> Fraction | None:
+    """Read a long double; None for an infinity, ``error`` for what is no number."""
+    try:
+        return long_double.read(text)
+    except long_double.OutOfRange:
+        return None
+    except ValueError:
+        raise ReplyError(error) from None
 
-    Args:
-        text: the number stored; None counts as zero.
-        amount: the number to add.
-        not_a_float: the error for a stored text that is no number.
-        infinite: the error for a sum that is not finite.
-    """
-    try:
-        total = long_double.read(b"0" if text is None else text)
-    except long_double.OutOfRange:
-        total = None
-    except ValueError:
-        raise ReplyError(not_a_float) from None
-    try:
-        addend = long_double.read(amount)
-        if total is None:
-            raise long_double.OutOfRange
-        return long_double.text_of(long_double.add(total, addend))
-    except long_double.OutOfRange:
-        raise ReplyError(infinite) from None
-    except ValueError:
-        raise ReplyError(texts.NOT_A_FLOAT) from None
+
+def add_floats(*numbers: Fraction | None) -> bytes:
+    """Add long doubles and give the sum as text; a sum that is not finite is an error."""
+    total = Fraction(0)
+    for number in numbers:
+        if number is None:
+            raise ReplyError(texts.NAN_OR_INFINITY)
+        try:
+            total = long_double.add(total, number)
+        except long_double.OutOfRange:
+            raise ReplyError(texts.NAN_OR_INFINITY) from None
+    return long_double.text_of(total)

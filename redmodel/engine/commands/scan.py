@@ -26,6 +26,8 @@ _WHOLE = (b"listpack", b"intset")
 
 def _cursor(text: bytes) -> int:
     """Read a cursor as strtoul does, which lets a sign through."""
+    if not text:
+        return 0
     digits = text[1:] if text[:1] in (b"+", b"-") else text
     if not digits.isdigit() or len(digits) > 40:
         raise ReplyError(texts.INVALID_CURSOR)

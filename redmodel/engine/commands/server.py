@@ -76,7 +76,9 @@ def _sections(context: Context) -> dict[str, dict[str, object]]:
     keyspace: dict[str, object] = {}
     for database in context.engine.databases:
         if database.values:
-            keyspace[f"db{database.number}"] = f"keys={len(database.values)},expires={len(database.deadlines)},avg_ttl=0"
+            keyspace[f"db{database.number}"] = (
+                f"keys={len(database.values)},expires={len(database.deadlines)},avg_ttl=0"
+            )
     return {
         "Server": {
             "redis_version": REDIS_VERSION,

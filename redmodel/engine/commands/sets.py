@@ -6,8 +6,8 @@ from itertools import islice
 from random import randrange, sample
 
 from redmodel.engine import texts
-from redmodel.engine.arguments import INT_MAX, INT_MIN, integer, integer_between
-from redmodel.engine.commands.hashes import sampled
+from redmodel.engine.arguments import INT_MAX, integer, integer_between
+from redmodel.engine.commands.hashes import check_sample, sampled
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Reply, SetReply
@@ -157,8 +157,7 @@ def srandmember(context: Context, args: Args) -> Reply:
         members = context.set_at(args[1])
         return next(islice(members, randrange(len(members)), None)) if members else None
     count = integer(args[2])
-    if count == INT_MIN:
-        raise ReplyError(texts.OUT_OF_RANGE)
+    check_sample(count, with_values=False)
     members = context.set_at(args[1])
     return sampled(list(members), count) if members else []
 

@@ -67,12 +67,32 @@ def _member_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]
     size = len(zset)
     if low.infinite > 0 or high.infinite < 0:
         return 0, 0
+    if size and zset.at(0)[0] != zset.at(size - 1)[0]:
+        return _walked_ranks(zset, low, high)
     start, stop = 0, size
     if not low.infinite:
         start = zset.after_member(low.member) if low.exclusive else zset.before_member(low.member)
     if not high.infinite:
         stop = zset.before_member(high.member) if high.exclusive else zset.after_member(high.member)
     return start, max(start, stop)
+
+
+def _walked_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]:
+    # Redis leaves open what a range by member is when scores differ; this is what walking its small encoding gives.
+    def at_least(member: bytes) -> bool:
+        return low.infinite != 0 or (member > low.member if low.exclusive else member >= low.member)
+
+    def at_most(member: bytes) -> bool:
+        return high.infinite != 0 or (member < high.member if high.exclusive else member <= high.member)
+
+    members = zset.members(0, len(zset))
+    if not at_least(members[-1]) or not at_most(members[0]):
+        return 0, 0
+    start = next(rank for rank, member in enumerate(members) if at_least(member))
+    stop = start
+    while stop < len(members) and at_most(members[stop]):
+        stop += 1
+    return start, stop
 
 
 def _rank_ranks(size: int, start: int, end: int) -> tuple[int, int]:
@@ -139,7 +159,7 @@ def _read(args: Args, at: int, by: bytes | None, reverse: bool | None, *, store:
             wanted.offset, wanted.count = integer(args[place + 1]), integer(args[place + 2])
             limited = wanted.count != -1
             place += 2
-        elif option == b"REV" and reverse is None:
+        elif option == b"REV" and reverse is None and not wanted.reverse:
             wanted.reverse = True
         elif option in (b"BYSCORE", b"BYLEX") and by is None and not wanted.by:
             wanted.by = option
@@ -210,7 +230,8 @@ def zrangestore(context: Context, args: Args) -> Reply:
 def store(context: Context, key: bytes, scores: dict[bytes, float]) -> int:
     """Put a new sorted set at a key, or remove the key if there are no members; return how many there are."""
     if scores:
-        context.database.put(key, SortedSet(scores))
+        # Adding 0.0 turns -0.0 into the 0 that Redis keeps.
+        context.database.put(key, SortedSet({member: score + 0.0 for member, score in scores.items()}))
         context.touch(key)
     elif context.find(key) is not None:
         context.database.remove(key)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import isnan
-from random import choices, randrange, sample
+from random import randrange
 from typing import cast
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, double, integer, integer_between
+from redmodel.engine.commands.hashes import check_sample, sampled
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Pairs, Reply
@@ -168,22 +169,14 @@ def zrandmember(context: Context, args: Args) -> Reply:
     count = integer(args[2])
     if len(args) > 4 or (len(args) == 4 and args[3].upper() != b"WITHSCORES"):
         raise texts.syntax()
-    if len(args) == 4 and not -(INT_MAX // 2) <= count <= INT_MAX // 2:
-        raise ReplyError(texts.OUT_OF_RANGE)
+    check_sample(count, with_values=len(args) == 4)
     zset = context.sorted_set_at(args[1])
     if zset is None:
         return Pairs() if len(args) == 4 else []
-    size = len(zset)
-    if count < 0:
-        ranks = choices(range(size), k=-count)
-    elif count < size:
-        ranks = sample(range(size), count)
-    else:
-        ranks = list(range(size))
-    found = [zset.at(rank) for rank in ranks]
+    chosen = sampled(list(zset), count)
     if len(args) == 4:
-        return Pairs((member, score) for score, member in found)
-    return [member for _, member in found]
+        return Pairs((member, zset.scores[member]) for member in chosen)
+    return chosen
 
 
 def _pop(context: Context, key: bytes, zset: SortedSet, count: int, *, highest: bool) -> Pairs:

@@ -92,7 +92,7 @@ def _set_options(args: Args) -> tuple[set[bytes], tuple[bytes, bytes] | None]:
     at = 3
     while at < len(args):
         option = args[at].upper()
-        if option in _TIMES and timing is None and b"KEEPTTL" not in flags and at + 1 < len(args):
+        if option in _TIMES and _agrees(timing, option) and b"KEEPTTL" not in flags and at + 1 < len(args):
             timing = option, args[at + 1]
             at += 1
         elif option == b"GET" or (
@@ -105,6 +105,11 @@ def _set_options(args: Args) -> tuple[set[bytes], tuple[bytes, bytes] | None]:
             raise texts.syntax()
         at += 1
     return flags, timing
+
+
+def _agrees(timing: tuple[bytes, bytes] | None, option: bytes) -> bool:
+    # The same option may come twice, and the last one counts; two different ones are an error.
+    return timing is None or timing[0] == option
 
 
 @TABLE.handles("SETNX")
@@ -137,11 +142,12 @@ def _set_for(context: Context, key: bytes, value: bytes, deadline: int) -> Reply
 @TABLE.handles("GETEX")
 def getex(context: Context, args: Args) -> Reply:
     key = args[1]
-    persist, timing = False, None
+    persist = False
+    timing: tuple[bytes, bytes] | None = None
     at = 2
     while at < len(args):
         option = args[at].upper()
-        if option in _TIMES and timing is None and not persist and at + 1 < len(args):
+        if option in _TIMES and _agrees(timing, option) and not persist and at + 1 < len(args):
             timing = option, args[at + 1]
             at += 1
         elif option == b"PERSIST" and timing is None:

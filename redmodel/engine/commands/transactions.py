@@ -40,7 +40,7 @@ def exec_(context: Context, args: Args) -> Reply:
     if session.queue_failed:
         raise ReplyError(texts.EXEC_ABORT)
     if context.refusal is not None and any(command.writes for command, _ in queue):
-        raise ReplyError(texts.exec_abort_because(texts.cannot_write(context.refusal)))
+        raise texts.exec_abort_because(texts.cannot_write(context.refusal))
     if stale:
         return None
     replies: list[Any] = []

@@ -45,6 +45,7 @@ class SortedSet:
 
     def add(self, member: bytes, score: float) -> None:
         """Add a member, or move it to another score. Cost: O(log n)."""
+        score += 0.0  # turns -0.0 into the 0 that Redis keeps
         old = self.scores.get(member)
         if old is not None:
             if old == score:
