@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import Condition, Model, Order, Schema, matches, schema_of
+from redmodel.model import And, Compare, Condition, Model, Not, Or, Order, Schema, matches, schema_of
 from redmodel.plan.commands import hmget, procedure, time
 from redmodel.plan.core import Arg, Batch, Command, Plan, Reply
 from redmodel.plan.program import Program
@@ -65,13 +65,10 @@ class Selection(Generic[M]):
     writes: bool = True
 
     def where(self, *conditions: Condition) -> Selection[M]:
-        """Add conditions that must be met too."""
+        """Add conditions that must be met too; QueryError for one that no index of the model can answer."""
+        schema = schema_of(self.model)
         for condition in conditions:
-            if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise QueryError(
-                    f"{condition!r} is no condition: compare an indexed field, as in {self.model.__name__}.age >= 18. "
-                    f"A comparison that gives True or False was made on a field without an index"
-                )
+            _check(condition, schema)
         return replace(self, conditions=self.conditions + conditions)
 
     def order_by(self, *orders: Order) -> Selection[M]:
@@ -87,6 +84,25 @@ class Selection(Generic[M]):
             self,
             offset=self.offset if offset is None else offset,
             limit=self.limit if limit is None else limit,
+        )
+
+
+def _check(condition: Condition, schema: Schema[Any]) -> None:
+    """Refuse what can be refused before anything is asked: no condition, another model's field, no index."""
+    if isinstance(condition, Compare):
+        if condition.model is not None and not issubclass(schema.model, condition.model):
+            other = condition.model.__name__
+            raise QueryError(f"{other}.{condition.path} is a field of {other}: a query of {schema.name} can't ask for it")
+        schema.index(condition.path)
+    elif isinstance(condition, Not):
+        _check(condition.condition, schema)
+    elif isinstance(condition, And | Or):
+        for part in condition.conditions:
+            _check(part, schema)
+    else:
+        raise QueryError(
+            f"{condition!r} is no condition: compare an indexed field, as in {schema.name}.age >= 18. "
+            f"A comparison that gives True or False was made with something else"
         )
 
 

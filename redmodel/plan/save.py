@@ -87,7 +87,7 @@ def save_command(
                 cleared.append(column)
             else:
                 expiring += (column, ttl_ms)
-    id = cast(bytes, values[0])
+    id = schema.id_of(obj)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
     argv: list[Arg] = [id, urandom(8), mode, b"" if ttl == "keep" else b"-" if ttl is None else ttl]
     argv.append(len(pairs))

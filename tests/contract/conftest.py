@@ -63,7 +63,7 @@ def _source(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """What a handle of this back end is made from: a URL, or a client."""
     kind, colour = name.removesuffix("-async"), "async" if name.endswith("-async") else "sync"
     if kind == "memory":
-        return f"memory://{request.node.nodeid}"
+        return f"memory://contract-{id(request)}"
     if kind == "embedded":
         return f"embedded://{tmp_path / 'store'}"
     if kind == "served":

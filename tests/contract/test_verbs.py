@@ -201,8 +201,8 @@ def test_refresh(db: Any) -> None:
 
 def test_a_key_of_another_type_is_refused_and_nothing_written(db: Any, raw: Callable[..., Any]) -> None:
     db.save(user(0, id="0"))
-    for key in ("users:1", "users@name:N1", "users@log", "users@ids", "users@expires"):
-        before = raw("DUMP", key) if False else raw("TYPE", key)
+    for key in ("users:1", "users@name:N1", "users@age", "users@email", "users@log", "users@ids"):
+        before = raw("TYPE", key)
         raw("RENAME", key, "aside") if before != b"none" else None
         raw("SET", key, "in the way")
         with pytest.raises(WrongType) as caught:
@@ -212,6 +212,10 @@ def test_a_key_of_another_type_is_refused_and_nothing_written(db: Any, raw: Call
         raw("RENAME", "aside", key) if before != b"none" else None
         assert db.count(User) == 1, key
         assert raw("HEXISTS", "users@email", "u1@example.org") == 0
+        raw("SET", "sessions@expires", "in the way")
+    with pytest.raises(WrongType):
+        db.save(Session(id="1", token="t", user="u"))
+    assert raw("KEYS", "sessions*") == [b"sessions@schema", b"sessions@expires"] or not raw("EXISTS", "sessions:1")
     raw("SET", "users:1", "x")
     with pytest.raises(WrongType):
         db.get(User, "1")
