@@ -162,7 +162,7 @@ class Engine:
         """Find a command by its name in any case and check its arity, or refuse it."""
         command = self.commands.get(args[0].upper())
         if command is None:
-            error = texts.unknown_command(args[0], list(args[1:]))
+            error = texts.unknown_command(args[0], args[1:])
         elif command.minimum <= len(args) <= command.maximum:
             return command
         else:

@@ -5,6 +5,8 @@ All were compared with redis-server 7.0.15. Nothing here decides when an error i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from redmodel.errors import ReplyError
 
 WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
@@ -82,8 +84,11 @@ LFU_OFF = (
 
 
 def shown(text: bytes) -> str:
-    """Turn bytes that came from a client into text for an error line; line ends become spaces."""
-    return text.decode("utf-8", "backslashreplace").replace("\r", " ").replace("\n", " ")
+    """Turn bytes that came from a client into text for an error line, so that they can be turned back.
+
+    As in Redis line ends become spaces, and NUL ends the text.
+    """
+    return text.partition(b"\0")[0].decode("utf-8", "surrogateescape").replace("\r", " ").replace("\n", " ")
 
 
 def wrong_type() -> ReplyError:
@@ -101,16 +106,14 @@ def arity(name: bytes) -> ReplyError:
     return ReplyError(f"ERR wrong number of arguments for '{name.decode()}' command")
 
 
-def unknown_command(name: bytes, rest: list[bytes]) -> ReplyError:
+def unknown_command(name: bytes, rest: Sequence[bytes]) -> ReplyError:
     """No such command; Redis shows at most 128 bytes of the name and of the arguments."""
-    parts: list[str] = []
-    room = 128
+    listed = b""
     for arg in rest:
-        if room <= 0:
+        if len(listed) >= 128:
             break
-        parts.append(f"'{shown(arg[:room])}' ")
-        room -= len(parts[-1])
-    return ReplyError(f"ERR unknown command '{shown(name[:128])}', with args beginning with: {''.join(parts)}")
+        listed += b"'%b' " % arg[: 128 - len(listed)].partition(b"\0")[0]
+    return ReplyError(f"ERR unknown command '{shown(name[:128])}', with args beginning with: {shown(listed)}")
 
 
 def unknown_subcommand(container: bytes, sub: bytes) -> ReplyError:

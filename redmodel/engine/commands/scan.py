@@ -74,9 +74,10 @@ def scan(context: Context, args: Args) -> Reply:
     return [b"%d" % cursor, keys]
 
 
-def _walk(context: Context, args: Args, value: Value, elements: Collection[bytes]) -> tuple[bytes, list[bytes]]:
+def _walk(
+    context: Context, args: Args, cursor: int, value: Value, elements: Collection[bytes]
+) -> tuple[bytes, list[bytes]]:
     """One step through a collection: the next cursor and the elements that match."""
-    cursor = _cursor(args[2])
     matcher, count, _ = _options(args, 3)
     if encoding(value) in _WHOLE:
         cursor, found = 0, list(elements)
@@ -85,17 +86,13 @@ def _walk(context: Context, args: Args, value: Value, elements: Collection[bytes
     return b"%d" % cursor, found if matcher is None else list(filter(matcher, found))
 
 
-def _nothing(args: Args) -> Reply:
-    _cursor(args[2])
-    return [b"0", []]
-
-
 @TABLE.handles("HSCAN")
 def hscan(context: Context, args: Args) -> Reply:
+    start = _cursor(args[2])
     fields = context.hash_at(args[1])
     if fields is None:
-        return _nothing(args)
-    cursor, found = _walk(context, args, fields, fields)
+        return [b"0", []]
+    cursor, found = _walk(context, args, start, fields, fields)
     reply: list[bytes] = []
     for field in found:
         if field in fields:
@@ -105,19 +102,21 @@ def hscan(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("SSCAN")
 def sscan(context: Context, args: Args) -> Reply:
+    start = _cursor(args[2])
     members = context.set_at(args[1])
     if members is None:
-        return _nothing(args)
-    cursor, found = _walk(context, args, members, members)
+        return [b"0", []]
+    cursor, found = _walk(context, args, start, members, members)
     return [cursor, [member for member in found if member in members]]
 
 
 @TABLE.handles("ZSCAN")
 def zscan(context: Context, args: Args) -> Reply:
+    start = _cursor(args[2])
     zset = context.sorted_set_at(args[1])
     if zset is None:
-        return _nothing(args)
-    cursor, found = _walk(context, args, zset, zset.scores)
+        return [b"0", []]
+    cursor, found = _walk(context, args, start, zset, zset.scores)
     reply: list[bytes] = []
     for member in found:
         if member in zset.scores:
