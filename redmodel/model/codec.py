@@ -27,6 +27,7 @@ _STORED_JSON: dict[str, Any] = {
     "ser_json_temporal": "iso8601",
 }
 _ALWAYS_READ_BACK = ("decimal", "timedelta")
+_UNORDERED = ("set", "frozenset", "typed-dict")  # equal values of these may list their items in different orders
 _PLAIN_BASES = (datetime, date, time, timedelta, float)
 
 
@@ -105,7 +106,7 @@ class FieldCodec:
             bare = {k: v for k, v in schema.items() if k != "serialization"} if self.kind == "json" else schema
             self.flags = {"by_alias": False, "by_name": True} if mentions(schema, "validation_alias") else {}
             self.serializer = SchemaSerializer(with_definitions(bare, model), config)  # type: ignore[arg-type]
-            self.unordered = self.kind == "json" and (mentions(schema, "type", "set") or mentions(schema, "type", "frozenset"))
+            self.unordered = any(mentions(schema, "type", kind) for kind in _UNORDERED)
         self.write_none = None if self.absent_is_none else NUL
         self.reads = self._reader()
         # Exact by construction: nothing of the user's runs, and no constraint could refuse the value on its way back.

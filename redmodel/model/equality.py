@@ -69,10 +69,10 @@ def _same_items(a: Any, b: Any, opaque: list[object] | None) -> bool:
 
 
 def _same_mapping(a: Any, b: Any, opaque: list[object] | None) -> bool:
-    # Order counts: a dict that was read back should also list its keys as before.
-    return len(a) == len(b) and all(
-        same(k, m, opaque) and same(a[k], b[m], opaque) for k, m in zip(a, b, strict=True)
-    )
+    if len(a) != len(b):
+        return False
+    partners = {key: key for key in b}
+    return all(key in partners and same(key, partners[key], opaque) and same(a[key], b[key], opaque) for key in a)
 
 
 def _same_set(a: Any, b: Any, opaque: list[object] | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel
 
@@ -22,22 +22,17 @@ Kind: TypeAlias = Literal["set", "range", "unique"]
 Step: TypeAlias = tuple[str, bool]
 
 
-class Entry(NamedTuple):
-    """One entry that a record holds: in the set of a token, in a sorted set at a score, or in a hash of unique values."""
+Entry: TypeAlias = tuple[bytes, bytes, bytes, bytes]
+"""One entry that a record holds, as ``(kind, path, token, score)``: a member of the set of a token (``=``), of a sorted set
+at a score (``#``), or of the hash of unique values (``!``). A bare tuple: records have many, and a class costs seven times."""
 
-    kind: bytes
-    path: bytes
-    token: bytes
-    score: bytes
-
-
-_entry: Callable[[type[Entry], tuple[bytes, bytes, bytes, bytes]], Entry] = tuple.__new__
+_EXACT = 1 << 53
 
 
 class Index:
     """One index of a model. ``position`` is the field it comes from; ``many`` says that a record may hold several entries."""
 
-    __slots__ = ("_leaf", "_model", "_null", "_steps", "entries", "kind", "many", "nullable", "path", "position")
+    __slots__ = ("_leaf", "_model", "_null", "_steps", "entries", "kind", "many", "nullable", "path", "path_bytes", "position")
 
     path: str
     kind: Kind
@@ -53,17 +48,14 @@ class Index:
         self._model = model
         self._leaf = leaf
         self._steps = steps
-        self._null = Entry(SET, path.encode(), NULL, b"")
+        self.path_bytes = path.encode()
+        """The path as keys and logs spell it."""
+        self._null: Entry = (SET, self.path_bytes, NULL, b"")
         self.entries: Callable[[Any], list[Entry]] = self._extractor()
         """The entries of a record. Raises EncodingError for a value that has no place in the index (NaN, 2**53 + 1)."""
 
     def __repr__(self) -> str:
         return f"<Index {self._model}.{self.path} {self.kind}>"
-
-    @property
-    def path_bytes(self) -> bytes:
-        """The path as keys and logs spell it."""
-        return self._null.path
 
     @property
     def sortable(self) -> bool:
@@ -116,21 +108,65 @@ class Index:
         return found
 
     def _extractor(self) -> Callable[[Any], list[Entry]]:
-        if len(self._steps) == 1 and not self.many:
-            name = self._steps[0][0]
-            if self._leaf.kind == "str":
-                return self._strings(name)
-            return self._single(name)
-        return self._several
+        """The shortest way from a record to its entries that this index allows."""
+        entry = self._entry_maker()
+        first, *more = (name for name, _ in self._steps)
+        if not more and not self.many:
+            return lambda obj: [entry(obj.__dict__[first])]
+        if len(more) == 1 and not self.many:
+            second = more[0]
+
+            def embedded(obj: Any) -> list[Entry]:
+                owner = obj.__dict__[first]
+                return [entry(None if owner is None else owner.__dict__[second])]
+
+            return embedded
+        if more:
+            return lambda obj: _distinct([entry(value) for value in self.values(obj)])
+
+        def items(obj: Any) -> list[Entry]:
+            values = obj.__dict__[first]
+            if values is None:
+                return [entry(None)]
+            found = [entry(value) for value in values]
+            return found if len(found) < 2 or len(set(values)) == len(found) else _distinct(found)
+
+        return items
+
+    def _entry_maker(self) -> Callable[[Any], Entry]:
+        """A function from one value to its entry: a short cut for the plainest values, ``_make`` for all others."""
+        careful, path, kind = self._make, self.path_bytes, SET if self.kind == "set" else UNIQUE
+        if self._leaf.kind == "str":
+
+            def text_entry(value: Any) -> Entry:
+                if type(value) is str and "~" not in value and value.isprintable():
+                    token = value.encode()
+                    if len(token) <= TOKEN_LIMIT:
+                        return kind, path, token, b""
+                return careful(value)
+
+            return text_entry
+        if self._leaf.kind == "bool" and self.kind == "set":
+            no, yes = (kind, path, b"0", b""), (kind, path, b"1", b"")
+            return lambda value: yes if value is True else no if value is False else careful(value)
+        if self._leaf.kind == "int" and self.kind == "range":
+
+            def number_entry(value: Any) -> Entry:
+                if type(value) is int and -_EXACT <= value <= _EXACT:
+                    return RANGE, path, b"", b"%d" % value
+                return careful(value)
+
+            return number_entry
+        return careful
 
     def _make(self, value: Any) -> Entry:
         if value is None:
             return self._null
-        path = self._null.path
+        path = self.path_bytes
         try:
             if self.kind == "range":
-                return Entry(RANGE, path, b"", score_of(self._leaf.number(value)))  # type: ignore[misc]
-            return Entry(SET if self.kind == "set" else UNIQUE, path, token_of(self._leaf.text(value)), b"")
+                return RANGE, path, b"", score_of(self.number(value))
+            return SET if self.kind == "set" else UNIQUE, path, token_of(self._leaf.text(value)), b""
         except EncodingError:
             raise
         except Exception as error:
@@ -141,36 +177,9 @@ class Index:
                 value=value,
             ) from error
 
-    def _strings(self, name: str) -> Callable[[Any], list[Entry]]:
-        kind, path, make = (SET if self.kind == "set" else UNIQUE), self._null.path, self._make
-        short = TOKEN_LIMIT // 4  # characters that take no more bytes than the limit
 
-        def entries(obj: Any) -> list[Entry]:
-            value = obj.__dict__[name]
-            if type(value) is str and len(value) <= short and value.isprintable() and value[:1] != "~":
-                return [_entry(Entry, (kind, path, value.encode(), b""))]
-            return [make(value)]
-
-        return entries
-
-    def _single(self, name: str) -> Callable[[Any], list[Entry]]:
-        path, make, small = self._null.path, self._make, 1 << 53
-        if self._leaf.kind == "int" and self.kind == "range":
-
-            def entries_of_int(obj: Any) -> list[Entry]:
-                value = obj.__dict__[name]
-                if type(value) is int and -small <= value <= small:
-                    return [_entry(Entry, (RANGE, path, b"", b"%d" % value))]
-                return [make(value)]
-
-            return entries_of_int
-        return lambda obj: [make(obj.__dict__[name])]
-
-    def _several(self, obj: Any) -> list[Entry]:
-        found = self.values(obj)
-        if len(found) == 1:
-            return [self._make(found[0])]
-        return list(dict.fromkeys(map(self._make, found)))
+def _distinct(entries: list[Entry]) -> list[Entry]:
+    return list(dict.fromkeys(entries))
 
 
 def find_indexes(model: ModelShape, positions: dict[str, int]) -> list[Index]:
