@@ -1,0 +1,173 @@
+"""One client's connection: requests in, replies out, in order, with bounded buffers. No listening, no command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from redmodel.engine.engine import Engine
+from redmodel.engine.replies import Pairs, SetReply, Status, Verbatim
+from redmodel.engine.session import Session
+from redmodel.errors import ReplyError
+from redmodel.resp.requests import RequestParser
+from redmodel.resp.writer import ReplyWriter, Shape
+
+if TYPE_CHECKING:
+    from redmodel.engine.replies import Reply
+
+logger = logging.getLogger(__name__)
+
+SHAPES: dict[type, Shape] = {Status: "status", Verbatim: "verbatim", SetReply: "set", Pairs: "pairs"}
+WRITERS = {protocol: ReplyWriter(protocol, SHAPES) for protocol in (2, 3)}
+
+# Replies are handed to the transport in pieces of this size, so that a transport that is full is noticed.
+_FLUSH_AT = 64 << 10
+_HIGH_WATER = 256 << 10
+
+# What a browser sends first when a page makes it speak to us; see redis-server's securityWarningCommand.
+_CROSS_PROTOCOL = frozenset((b"post", b"host:"))
+
+
+class ClientConnection(asyncio.Protocol):
+    """Serves one client with a session of its own.
+
+    While the client doesn't read its replies, its requests are neither read nor run: what one client can make us keep
+    is one piece of input, the high-water mark of output, and one reply.
+    """
+
+    def __init__(self, engine: Engine, gone: Callable[[ClientConnection], None]) -> None:
+        self.session = Session()
+        self._engine = engine
+        self._gone = gone
+        self._parser = RequestParser()
+        self._transport: asyncio.Transport | None = None
+        self._backlog: deque[list[bytes]] = deque()
+        self._full = False
+        self._ended = False  # no further request will come
+        self._closing = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=_HIGH_WATER)
+        self.session.address = _address(transport).encode()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closing = True
+        self._backlog.clear()
+        self._engine.release(self.session)
+        self._gone(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._backlog += self._parser.feed(data)
+        self._run()
+
+    def eof_received(self) -> bool:
+        """The client sends no more, and may still read: what it asked for is answered before the end."""
+        self._ended = True
+        self._run()
+        return True
+
+    def pause_writing(self) -> None:
+        self._full = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._run()
+
+    def shut_down(self) -> None:
+        """Read no more; answer what has been read, and close."""
+        if self._transport is not None and not self._transport.is_closing() and not self._full:
+            self._transport.pause_reading()
+        self._ended = True
+        self._run()
+
+    def abort(self) -> None:
+        """Close at once; replies that wait are lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def refuse(self, error: ReplyError) -> None:
+        """Say why this client is not served, and close."""
+        if self._transport is not None:
+            self._transport.write(WRITERS[2].write(error))
+            self._close()
+
+    def _run(self) -> None:
+        """Run what waits, as long as the client takes its replies."""
+        backlog = self._backlog
+        replies: list[bytes] = []
+        size = 0
+        while backlog and not self._full and not self._closing:
+            reply = self._answer(backlog.popleft())
+            replies.append(reply)
+            size += len(reply)
+            if size >= _FLUSH_AT:
+                self._send(replies)
+                replies, size = [], 0
+        if replies:
+            self._send(replies)
+        if backlog or self._closing:
+            return
+        if self._parser.error is not None:
+            logger.info("%s: %s", self.session.address.decode(), self._parser.error)
+            self._send([WRITERS[2].write(ReplyError(f"ERR {self._parser.error}"))])
+            self._close()
+        elif self._ended:
+            self._close()
+
+    def _answer(self, args: list[bytes]) -> bytes:
+        session = self.session
+        reply: Reply
+        try:
+            reply = self._engine.execute(session, args)
+        except ReplyError as error:
+            if args[0].lower() in _CROSS_PROTOCOL:
+                logger.warning(
+                    "%s sent %r: perhaps a web page that attacks this server; closed",
+                    session.address.decode(),
+                    args[0][:20],
+                )
+                self._backlog.clear()
+                self._close()
+                return b""
+            reply = error
+        except Exception:
+            # A fault of ours must not take the other clients' server down.
+            logger.exception("%s: the command %r failed", session.address.decode(), args[0][:50])
+            reply = ReplyError("ERR internal error; the server's log says more")
+        if session.closing:
+            self._backlog.clear()
+            self._ended = True
+        writer = WRITERS[session.protocol]
+        if reply is None:
+            return writer.write(None, nil_array=self._has_nil_array(args[0]))
+        return writer.write(reply)
+
+    def _has_nil_array(self, name: bytes) -> bool:
+        command = self._engine.commands.get(name) or self._engine.commands.get(name.upper())
+        return command is not None and command.nil_array
+
+    def _send(self, replies: list[bytes]) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(replies) if len(replies) > 1 else replies[0])
+
+    def _close(self) -> None:
+        self._closing = True
+        if self._transport is not None:
+            self._transport.close()
+
+
+def _address(transport: asyncio.Transport) -> str:
+    peer = transport.get_extra_info("peername")
+    if isinstance(peer, tuple):
+        host, port = cast("tuple[str, int]", peer[:2])
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{transport.get_extra_info('sockname')}:0"

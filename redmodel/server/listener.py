@@ -1,0 +1,168 @@
+"""Listening on TCP and on a unix socket, in the event loop that runs; `connection` serves each client."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import socket
+import stat
+from pathlib import Path
+
+from redmodel.engine.engine import Engine
+from redmodel.errors import ReplyError
+from redmodel.server.connection import ClientConnection
+
+logger = logging.getLogger(__name__)
+
+_EXPIRE_EACH = 0.1  # seconds between two steps of active expiry, as redis-server with hz 10
+_EXPIRE_KEYS = 200
+
+
+class Listener:
+    """Accepts clients for an engine: `start`, and `stop` in the same event loop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        unixsocket: str | os.PathLike[str] | None = None,
+        unixsocketperm: int = 0o600,
+        maxclients: int = 10_000,
+    ) -> None:
+        """Say where to listen; nothing is opened yet.
+
+        Args:
+            engine: who answers; it stays open when the listener stops.
+            host: a loopback address, because there are no passwords yet.
+            port: TCP port, 0 for any that is free, None for no TCP.
+            unixsocket: path of a unix socket, None for none.
+            unixsocketperm: the socket's mode.
+            maxclients: how many are served at once.
+        Raises:
+            ValueError: neither a port nor a socket, or an address that others could reach.
+        """
+        if port is None and unixsocket is None:
+            raise ValueError("nowhere to listen: give a port (0 for any), or a unixsocket, or both")
+        if port is not None and not _is_loopback(host):
+            raise ValueError(f"{host} can be reached from elsewhere, and there are no passwords: listen on 127.0.0.1")
+        self.host = host
+        self.port = port
+        self.unixsocket = None if unixsocket is None else Path(unixsocket)
+        self.clients: set[ClientConnection] = set()
+        self._engine = engine
+        self._mode = unixsocketperm
+        self._maxclients = maxclients
+        self._servers: list[asyncio.Server] = []
+        self._socket_identity: tuple[int, int] | None = None
+        self._empty = asyncio.Event()
+        self._expiring: asyncio.TimerHandle | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Open the sockets; ``port`` is the real one afterwards.
+
+        Raises:
+            OSError: a socket can't be opened, or another server listens there.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            if self.port is not None:
+                server = await loop.create_server(self._client, self.host, self.port, backlog=511)
+                self._servers.append(server)
+                self.port = server.sockets[0].getsockname()[1]
+            if self.unixsocket is not None:
+                listening = _bound(self.unixsocket, self._mode)
+                found = self.unixsocket.lstat()
+                self._socket_identity = (found.st_dev, found.st_ino)
+                self._servers.append(await loop.create_unix_server(self._client, sock=listening, backlog=511))
+        except BaseException:
+            self._close_sockets()
+            raise
+        self._expiring = loop.call_later(_EXPIRE_EACH, self._expire)
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Accept no more, answer what has been read, and close; after ``grace`` seconds close all the same."""
+        self._stopping = True
+        if self._expiring is not None:
+            self._expiring.cancel()
+        self._close_sockets()
+        for client in list(self.clients):
+            client.shut_down()
+        if self.clients:
+            self._empty.clear()
+            try:
+                await asyncio.wait_for(self._empty.wait(), grace)
+            except TimeoutError:
+                for client in list(self.clients):
+                    client.abort()
+                await self._empty.wait()
+
+    def _client(self) -> asyncio.Protocol:
+        if len(self.clients) >= self._maxclients or self._stopping:
+            return _Refused(self._engine, lambda _: None)
+        client = ClientConnection(self._engine, self._gone)
+        self.clients.add(client)
+        return client
+
+    def _gone(self, client: ClientConnection) -> None:
+        self.clients.discard(client)
+        if not self.clients:
+            self._empty.set()
+
+    def _expire(self) -> None:
+        self._engine.expire_step(_EXPIRE_KEYS)
+        self._expiring = asyncio.get_running_loop().call_later(_EXPIRE_EACH, self._expire)
+
+    def _close_sockets(self) -> None:
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+        if self.unixsocket is not None and self._socket_identity is not None:
+            try:
+                found = self.unixsocket.lstat()
+                if (found.st_dev, found.st_ino) == self._socket_identity:
+                    self.unixsocket.unlink()
+            except OSError as error:
+                logger.warning("can't delete the socket %s: %s", self.unixsocket, error.strerror)
+            self._socket_identity = None
+
+
+class _Refused(ClientConnection):
+    """A client that came when there was no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.refuse(ReplyError("ERR max number of clients reached"))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bound(path: Path, mode: int) -> socket.socket:
+    """A socket bound to the path with its mode set, before anybody can connect to it."""
+    if path.exists() and stat.S_ISSOCK(path.lstat().st_mode):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()  # what a killed server left behind
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        listening.bind(str(path))
+        path.chmod(mode)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
