@@ -11,7 +11,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, PydanticUserError
 from pydantic._internal._model_construction import ModelMetaclass
 from pydantic.errors import PydanticUndefinedAnnotation
-from typing_extensions import Unpack, dataclass_transform
+from typing_extensions import dataclass_transform
 
 from redmodel.errors import SchemaError
 from redmodel.model.declaration import check_names, declares_id
@@ -115,10 +115,6 @@ class Model(BaseModel, metaclass=ModelMeta):
     if TYPE_CHECKING:
         # `| Any` lets a subclass declare an id of any type; init=False lets it be required there.
         id: str | Any = pydantic.Field(default_factory=new_id, init=False)
-
-        def __init_subclass__(
-            cls, *, prefix: str = ..., ttl: timedelta | None = ..., **kwargs: Unpack[ConfigDict]
-        ) -> None: ...
 
 
 class _Identified(Model):

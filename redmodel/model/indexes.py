@@ -58,9 +58,14 @@ class Index:
         return f"<Index {self._model}.{self.path} {self.kind}>"
 
     @property
+    def plain_field(self) -> str | None:
+        """The field whose value is the indexed value itself; None for what lies deeper, or where there are several."""
+        return self._steps[0][0] if len(self._steps) == 1 and not self.many else None
+
+    @property
     def sortable(self) -> bool:
         """Whether the stored text of the values has their own order, so that records can be sorted by it."""
-        return len(self._steps) == 1 and not self.many and self._leaf.kind in ("str", "bool", "uuid")
+        return self.plain_field is not None and self._leaf.kind in ("str", "bool", "uuid")
 
     @property
     def type_name(self) -> str:

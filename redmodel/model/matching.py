@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias, cast
 
 from redmodel.errors import QueryError
 from redmodel.model.base import Model, schema_of
 from redmodel.model.expressions import And, Compare, Condition, Not, Or
 from redmodel.model.indexes import Index
 from redmodel.model.schema import Schema
+
+Test: TypeAlias = Callable[[Any], bool]
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -27,34 +29,57 @@ def matches(condition: Condition, obj: Model) -> bool:
     anything; ``!=`` and ``~`` are complements, so they hold for records without a value. Of a collection, one item decides.
     Raises UnindexedField or QueryError as a query would.
     """
-    return _meets(condition, obj, schema_of(obj))
+    return matcher((condition,), schema_of(obj))(obj)
 
 
-def _meets(condition: Condition, obj: Model, schema: Schema[Any]) -> bool:
+def matcher(conditions: Sequence[Condition], schema: Schema[Any]) -> Test:
+    """The test of all conditions at once, made ready for many records: the values asked for are read only here."""
+    tests = [_test(condition, schema) for condition in conditions]
+    if len(tests) == 1:
+        return tests[0]
+    return lambda obj: all([test(obj) for test in tests])
+
+
+def _test(condition: Condition, schema: Schema[Any]) -> Test:
     if isinstance(condition, And):
-        return all(_meets(part, obj, schema) for part in condition.conditions)
+        return matcher(condition.conditions, schema)
     if isinstance(condition, Or):
-        return any(_meets(part, obj, schema) for part in condition.conditions)
+        either = [_test(part, schema) for part in condition.conditions]
+        return lambda obj: any([test(obj) for test in either])
     if isinstance(condition, Not):
-        return not _meets(condition.condition, obj, schema)
+        inner = _test(condition.condition, schema)
+        return lambda obj: not inner(obj)
     if isinstance(condition, Compare):
-        return _compare(condition, obj, schema.index(condition.path))
+        return _compare(condition, schema.index(condition.path))
     raise QueryError(f"find() takes conditions such as User.age >= 18, not {type(condition).__name__}.")
 
 
-def _compare(compare: Compare, obj: Model, index: Index) -> bool:
+def _compare(compare: Compare, index: Index) -> Test:
     if compare.op == "!=":
-        return not _equals(index, obj, (compare.value,))
+        equal = _equals(index, (compare.value,))
+        return lambda obj: not equal(obj)
     if compare.op == "==":
-        return _equals(index, obj, (compare.value,))
+        return _equals(index, (compare.value,))
     if compare.op == "in":
-        return _equals(index, obj, tuple(compare.value))  # type: ignore[arg-type]
+        return _equals(index, cast("Iterable[object]", compare.value))
     index.score(compare.value)  # refuses what has no order
-    bound = index.number(index.read(compare.value))
-    holds = _ORDER[compare.op]
-    return any(value is not None and holds(index.number(value), bound) for value in index.values(obj))
+    bound, holds, number = index.number(index.read(compare.value)), _ORDER[compare.op], index.number
+    if (name := index.plain_field) is not None:
+
+        def one(obj: Any) -> bool:
+            value = obj.__dict__[name]
+            return value is not None and holds(number(value), bound)
+
+        return one
+    return lambda obj: any(value is not None and holds(number(value), bound) for value in index.values(obj))
 
 
-def _equals(index: Index, obj: Model, wanted: tuple[object, ...]) -> bool:
-    texts = {None if value is None else index.text(index.read(value)) for value in wanted}
-    return any((None if value is None else index.text(value)) in texts for value in index.values(obj))
+def _equals(index: Index, values: Iterable[object]) -> Test:
+    read = [None if value is None else index.read(value) for value in values]
+    name = index.plain_field
+    if name is not None and index.type_name in ("str", "int", "bool"):
+        wanted = frozenset(read)
+        return lambda obj: obj.__dict__[name] in wanted
+    text = index.text
+    texts = {None if value is None else text(value) for value in read}
+    return lambda obj: any((None if value is None else text(value)) in texts for value in index.values(obj))

@@ -6,7 +6,7 @@ Both take short cuts for what is nearly always there, and hand every other value
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
 from pydantic_core import SchemaValidator
@@ -28,14 +28,21 @@ _WORD = 1 << 63
 
 def compile_encoder(codecs: Sequence[FieldCodec], model: ModelShape, slot: Any) -> Encoder:
     """The function that makes a record's stored values. Cost of compiling: about a millisecond."""
-    names: dict[str, Any] = {"NUL": NUL}
-    lines = ["def encode(obj):", "    d = obj.__dict__"]
+    careful = _careful_encoder(codecs, slot)
+    if any(codec.unordered for codec in codecs):
+        return careful
+    names: dict[str, Any] = {"NUL": NUL, "careful": careful}
+    lines = ["    d = obj.__dict__"]
     for i, codec in enumerate(codecs):
         lines += _encode_field(i, codec, names)
     lines.append(f"    return [{', '.join(f'b{i}' for i in range(len(codecs)))}]")
-    quick: Encoder = _compile(lines, names, "encode", model)
+    encode: Encoder = _compile("encode(obj)", lines, "careful(obj)", names, model)
+    return encode
+
+
+def _careful_encoder(codecs: Sequence[FieldCodec], slot: Any) -> Encoder:
+    """The encoder without short cuts. It says which field is at fault, and knows what the record held before."""
     loaded = slot.__get__
-    unordered = [i for i, codec in enumerate(codecs) if codec.unordered]
 
     def careful(obj: Any) -> list[bytes | None]:
         values = obj.__dict__
@@ -56,13 +63,7 @@ def compile_encoder(codecs: Sequence[FieldCodec], model: ModelShape, slot: Any) 
                 _check_id(stored[0], value, codec)
         return stored
 
-    def encode(obj: Any) -> list[bytes | None]:
-        try:
-            return quick(obj)
-        except Exception:
-            return careful(obj)
-
-    return careful if unordered else encode
+    return careful
 
 
 def _check_id(stored: bytes | None, value: object, codec: FieldCodec) -> None:
@@ -197,10 +198,16 @@ def compile_decoder(
     """The function that makes a record of the values of its columns. Cost of compiling: about a millisecond."""
     schema: Any = load_schema(codecs, model)
     validator = own_validator(schema)
-    names: dict[str, Any] = {"NUL": NUL, "ONE": b"\x01", "remember": slot.__set__, "validate": validator.validate_python}
+    names: dict[str, Any] = {
+        "NUL": NUL,
+        "ONE": b"\x01",
+        "remember": slot.__set__,
+        "validate": validator.validate_python,
+        "explain": _explainer(codecs, model),
+    }
     count = len(codecs)
     values = [f"v{i}" for i in range(count)] + [f"x{i}" for i in ttl_positions]
-    lines = ["def decode(values, now_ms, key):", f"    {', '.join(values)}, = values"]
+    lines = [f"    {', '.join(values)}, = values"]
     for i in ttl_positions:
         lines += [f"    if x{i} is not None and now_ms is not None and int(x{i}) <= now_ms:", f"        v{i} = None"]
     record = f"[{', '.join(values[:count])}]" if ttl_positions else "values"
@@ -209,22 +216,13 @@ def compile_decoder(
         lines += _decode_field(i, codec, names)
     lines.append(f"    d = {{{', '.join(f'{codec.name!r}: v{i}' for i, codec in enumerate(codecs))}}}")
     for i, codec in enumerate(codecs):
-        if codec.has_default and not codec.absent_is_none:
+        if i > 0 and codec.has_default and not codec.absent_is_none:  # an id is never made up
             lines += [f"    if v{i} is None and stored[{i}] is None:", f"        del d[{codec.name!r}]"]
     strict = mentions(schema, "strict", True)
     aliases = any(codec.flags for codec in codecs)
     flags = (", strict=False" if strict else "") + (", by_alias=False, by_name=True" if aliases else "")
     lines += [f"    obj = validate(d{flags})", "    remember(obj, stored)", "    return obj"]
-    quick: Decoder = _compile(lines, names, "decode", model)
-    explain = _explainer(codecs, model)
-
-    def decode(values: Sequence[bytes | None], now_ms: int | None, key: bytes) -> Any:
-        try:
-            return quick(values, now_ms, key)
-        except Exception as error:
-            explain(values, key, error)
-
-    return decode
+    return cast("Decoder", _compile("decode(values, now_ms, key)", lines, "explain(values, key, error)", names, model))
 
 
 def _decode_field(i: int, codec: FieldCodec, names: dict[str, Any]) -> list[str]:
@@ -236,7 +234,7 @@ def _decode_field(i: int, codec: FieldCodec, names: dict[str, Any]) -> list[str]
         names[f"read{i}"] = _read_textual(marker, reads)
         if reads is not None:
             return [f"    if v{i} is not None:", f"        v{i} = read{i}(v{i})"]
-        guard = f"v{i} is not None and v{i} < ONE" if codec.nullable or codec.has_default else f"v{i} < ONE"
+        guard = f"v{i} is not None and v{i} < ONE" if i > 0 and (codec.nullable or codec.has_default) else f"v{i} < ONE"
         return [f"    if {guard}:", f"        v{i} = read{i}(v{i})"]
     if reads is None:
         return [f"    if v{i} == NUL:", f"        v{i} = None"] if marker else []
@@ -263,7 +261,7 @@ def _explainer(codecs: Sequence[FieldCodec], model: ModelShape) -> Callable[[Seq
         for codec, stored in zip(codecs, values, strict=False):
             try:
                 if stored is None:
-                    if codec.has_default or codec.nullable:
+                    if codec is not codecs[0] and (codec.has_default or codec.nullable):
                         continue
                     why: object = "it is missing, and has no default"
                 elif stored == NUL and codec.nullable:
@@ -316,9 +314,12 @@ def verified(
     return encode_and_compare
 
 
-def _compile(lines: list[str], names: dict[str, Any], function: str, model: ModelShape) -> Any:
-    source = "\n".join(lines)
-    exec(compile(source, f"<redmodel {function} of {model.cls.__qualname__}>", "exec"), names)
+def _compile(signature: str, lines: list[str], otherwise: str, names: dict[str, Any], model: ModelShape) -> Any:
+    """Compiles a function whose body is tried; if anything at all goes wrong, ``otherwise`` is its answer."""
+    body = ["    try:", *(f"    {line}" for line in lines), "    except Exception as error:", f"        return {otherwise}"]
+    source = "\n".join([f"def {signature}:", *body])
+    function = signature.partition("(")[0]
+    exec(compile(source, f"<redmodel {function} of {model.cls.__qualname__}>", "exec"), names)  # noqa: S102
     made = names[function]
     made.__source__ = source
     return made

@@ -25,7 +25,9 @@ _DATA = SCALARS | frozenset(
     "list set frozenset tuple dict model dataclass typed-dict union tagged-union any none json definition-ref".split()
 )
 _FUNCTIONS = frozenset({"function-after", "function-wrap", "function-plain"})
-_NOT_A_CONSTRAINT = frozenset({"type", "ref", "metadata", "serialization", "strict", "cls", "members", "expected", "cast"})
+_NOT_A_CONSTRAINT = frozenset(
+    {"type", "ref", "metadata", "serialization", "strict", "cls", "members", "expected", "microseconds_precision"}
+)
 _TEXT_CONFIG = frozenset({"str_strip_whitespace", "str_to_lower", "str_to_upper", "str_max_length", "str_min_length"})
 
 

@@ -1,0 +1,160 @@
+"""What both checkers must accept: this file has no error under mypy --strict and pyright strict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import assert_type
+
+from redmodel.model import (
+    TTL,
+    Condition,
+    Embedded,
+    Field,
+    FieldRef,
+    Indexed,
+    Key,
+    Model,
+    Order,
+    Schema,
+    Unique,
+    matches,
+    new_id,
+    schema_of,
+)
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+
+
+def find(model: type[M], *conditions: Condition, order_by: Sequence[Order | FieldRef[Any]] = ()) -> list[M]:
+    return [] if conditions or order_by else [model()]
+
+
+class Geo(BaseModel):
+    lat: Indexed[float]
+    lon: float
+
+
+class Address(BaseModel):
+    street: str
+    city: Indexed[str]
+    geo: Embedded[Geo | None] = Field(default=None)
+
+
+class Item(BaseModel):
+    name: Indexed[str]
+    price: Indexed[Decimal]
+
+
+class User(Model, prefix="users", ttl=timedelta(hours=1)):
+    model_config = ConfigDict(validate_assignment=False)
+
+    email: Unique[str]
+    name: str
+    age: Indexed[int] = Field(default=0, ge=0)
+    iata: Indexed[str | None] = Field(default=None)
+    joined: Indexed[datetime]
+    tags: Indexed[list[str]] = Field(default_factory=list)
+    flags: Indexed[set[int] | None] = Field(default=None)
+    pair: Indexed[tuple[str, ...]] = Field(default=())
+    address: Embedded[Address]
+    former: Embedded[Address | None] = Field(default=None)
+    items: Embedded[list[Item]] = Field(default_factory=list)
+    otp: Annotated[str | None, TTL(minutes=5)] = None
+    score: float = 0.0
+
+
+class Airport(Model, prefix="airports"):
+    icao: Key[str]
+    iata: Unique[str | None] = Field(default=None)
+
+
+class Numbered(Model, prefix="numbered"):
+    id: int
+
+
+class Tagged(Model, prefix="tagged"):
+    id: UUID = Field(default_factory=uuid4)
+
+
+class Named(Model, prefix="named"):
+    id: str = Field(default_factory=new_id)
+
+
+class Base(Model):
+    created: Indexed[datetime] = Field(default_factory=datetime.now)
+
+
+class Admin(Base, prefix="admins", ttl=None):
+    level: Indexed[int]
+
+
+class Box(Model, Generic[T], prefix="boxes"):
+    content: T
+
+
+user = User(email="a@example.org", name="A", joined=datetime.now(), address=Address(street="1 A St", city="London"))
+assert_type(user.email, str)
+assert_type(user.age, int)
+assert_type(user.iata, str | None)
+assert_type(user.tags, list[str])
+assert_type(user.address, Address)
+assert_type(user.former, Address | None)
+assert_type(user.address.city, str)
+assert_type(user.otp, str | None)
+user.age = 5
+user.iata = None
+user.tags = ["vip"]
+user.address = Address(street="2 B St", city="Oslo")
+user.tags.append("new")
+identity: str = user.id
+
+assert_type(User.age, FieldRef[int])
+assert_type(User.email, FieldRef[str])
+assert_type(User.address.city, FieldRef[str])
+assert_type(User.former.city, FieldRef[str])
+assert_type(User.address.geo.lat, FieldRef[float])
+assert_type(User.items.name, FieldRef[str])
+assert_type(User.items.price, FieldRef[Decimal])
+assert_type(User.age >= 18, Condition)
+assert_type(-User.age, Order)
+assert_type(-(-User.age), Order)
+
+found = find(
+    User,
+    User.age >= 18,
+    User.age < 65,
+    (User.address.city == "London") | (User.address.city != "Oslo"),
+    ~(User.age > 30) & (User.age <= 20),
+    User.iata == None,  # noqa: E711
+    User.iata != "LHR",
+    User.iata.is_null(),
+    User.age.in_([1, 2, 3]),
+    User.age.in_({1, 2}),
+    User.email.not_in(("a", "b")),
+    User.age.between(18, 30),
+    User.tags.contains("vip"),
+    User.flags.contains(3),
+    User.pair.contains("x"),
+    User.joined > datetime.now(),
+    User.items.price >= Decimal("9.99"),
+    order_by=[User.age, -User.joined, +User.age],
+)
+assert_type(found, list[User])
+assert_type(find(Admin, Admin.created > datetime.now(), Admin.level == 3), list[Admin])
+
+airport = Airport(icao="EGLL")
+assert_type(airport.icao, str)
+assert_type(Numbered(id=5).id, int)
+assert_type(Tagged().id, UUID)
+assert_type(Named(id="x").id, str)
+assert_type(Box[int](content=5).content, int)
+assert_type(schema_of(User), Schema[User])
+assert_type(schema_of(user), Schema[User])
+assert_type(matches(User.age >= 18, user), bool)

@@ -1,0 +1,77 @@
+"""What both checkers must refuse: every line that ends in ``# error``, and no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
+
+M = TypeVar("M", bound=Model)
+
+
+def find(model: type[M], *conditions: Condition, order_by: Sequence[Order | FieldRef[Any]] = ()) -> list[M]:
+    return [] if conditions or order_by else [model()]
+
+
+class Address(BaseModel):
+    street: str
+    city: Indexed[str]
+
+
+class User(Model, prefix="users"):
+    email: Unique[str]
+    name: str
+    age: Indexed[int] = Field(default=0)
+    iata: Indexed[str | None] = Field(default=None)
+    tags: Indexed[list[str]] = Field(default_factory=list)
+    address: Embedded[Address]
+    score: float = 0.0
+
+
+class Airport(Model, prefix="airports"):
+    icao: Key[str]
+
+
+address = Address(street="1 A St", city="London")
+user = User(email="a", name="A", address=address)
+
+User.age >= "x"  # error
+User.age < None  # error
+User.iata > 5  # error
+User.address.city >= 5  # error
+User.age.in_(["x"])  # error
+User.age.in_(5)  # error
+User.age.between("a", "b")  # error
+User.age.contains(5)  # error
+User.tags.contains(5)  # error
+User.address.nowhere == "x"  # error
+User.nothing == "x"  # error
+find(User, User.name == "x")  # error
+find(User, User.score >= 1.0)  # error
+find(User, User.address.street == "x")  # error
+find(User, User.age == "x")  # error
+find(User, User.id == "x")  # error
+find(User, User.age)  # error
+find(User, "age")  # error
+find(User, order_by=[User.name])  # error
+find(User, order_by=[-User.score])  # error
+find(Address)  # error
+-User.name  # error
+
+User(email="a", name="A", address=address, age="x")  # error
+User(email="a", name="A", address=address, nothing=1)  # error
+User(email="a", name="A", address="London")  # error
+User(email="a", name="A")  # error
+User("a", "A")  # error
+Address(street="1 A St", city=5)  # error
+Airport()  # error
+Airport(icao=5)  # error
+user.age = "x"  # error
+user.address = "London"  # error
+user.tags.append(5)  # error
+user.address.city = 5  # error
+user.nothing = 5  # error
+number: int = user.email  # error
