@@ -33,6 +33,8 @@ def parse_integer(text: bytes) -> int | None:
 
 def integer(text: bytes, error: str = texts.NOT_AN_INTEGER) -> int:
     """Read a 64-bit integer or raise ``error``."""
+    if len(text) < 19 and text.isdigit() and (text[0] != 0x30 or len(text) == 1):
+        return int(text)
     try:
         number = int(text)
     except ValueError:
@@ -107,6 +109,8 @@ def parse_double(text: bytes) -> float | None:
 
 def double(text: bytes, error: str = texts.NOT_A_FLOAT) -> float:
     """Read a double or raise ``error``."""
+    if text.isdigit() and len(text) < 300:
+        return float(text)
     value = parse_double(text)
     if value is None:
         raise ReplyError(error)

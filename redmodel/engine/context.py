@@ -160,8 +160,9 @@ class Context:
 
     def effect(self, *args: bytes) -> None:
         """Tell one command that stands for what was done, in place of the running command's own arguments."""
-        self.changed = self.rewritten = True
+        self.changed = True
         if self.logging:
+            self.rewritten = True
             self.effects.append((self.database.number, args))
 
     def collect(self, args: Args) -> None:
@@ -170,7 +171,8 @@ class Context:
             self.owed = True
             if not self.rewritten:
                 self.effects.append((self.database.number, args))
-        self.changed = self.rewritten = False
+            self.rewritten = False
+        self.changed = False
 
     def run(self, command: Command, args: Args) -> Reply:
         """Run one command inside another (a transaction's, a procedure's), with its own account of effects."""

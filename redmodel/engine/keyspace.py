@@ -49,6 +49,8 @@ class Keyspace:
 
     def set_deadline(self, key: bytes, deadline: int) -> None:
         """Give a key that is there a deadline. Cost: O(log n)."""
+        if self.deadlines.get(key) == deadline:
+            return
         self.deadlines[key] = deadline
         heappush(self.due, (deadline, key))
         if len(self.due) > 2 * len(self.deadlines) + 64:

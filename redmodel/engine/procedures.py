@@ -24,14 +24,17 @@ Procedure: TypeAlias = "Callable[[ProcedureContext, list[bytes], list[bytes]], R
 class ProcedureContext:
     """What a running procedure may do: run commands, look at values, and know the time."""
 
-    __slots__ = ("_commands", "_context", "_read_only", "now")
+    __slots__ = ("_commands", "_context", "_read_only")
 
     def __init__(self, context: Context, commands: dict[bytes, Command], *, read_only: bool = False) -> None:
         self._context = context
         self._commands = commands
         self._read_only = read_only
-        #: Unix milliseconds; stands still during the procedure, and decides which keys have expired.
-        self.now: int = context.now()
+
+    @property
+    def now(self) -> int:
+        """Unix milliseconds; stands still during the procedure, and decides which keys have expired."""
+        return self._context.now()
 
     def call(self, *args: bytes) -> Reply:
         """Run one command of the engine in the session's database, its effects logged with the procedure's others.
@@ -50,16 +53,16 @@ class ProcedureContext:
             raise ReplyError(texts.SCRIPT_ARITY)
         if command.noscript:
             raise ReplyError(texts.SCRIPT_NOT_ALLOWED)
-        if command.writes:
-            if self._read_only:
-                raise ReplyError(texts.SCRIPT_READ_ONLY)
-            if context.refusal is not None:
-                raise texts.cannot_write(context.refusal)
+        if self._read_only and command.writes:
+            raise ReplyError(texts.SCRIPT_READ_ONLY)
         try:
             return command.handler(context, args)
         finally:
             if context.changed:
-                context.collect(args)
+                if context.logging:
+                    context.collect(args)
+                else:
+                    context.changed = False
 
     def value(self, key: bytes) -> Value | None:
         """The live container at a key, for reading only; None if there is no such key or it has expired."""

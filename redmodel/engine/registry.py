@@ -7,6 +7,7 @@ A file of commands opens with a `Table`, which is its table of contents, and bin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from sys import maxsize
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -59,6 +60,18 @@ class Command:
         self.immediate = "immediate" in self.flags
         self.nil_array = "nil_array" in self.flags
         self.subcommands: dict[bytes, Command] = {}
+
+    def refused(self, reason: str) -> Command:
+        """This command, or one that answers MISCONF in its place if it writes."""
+        if not self.writes:
+            return self
+
+        def refuse(context: Context, args: Args) -> Reply:
+            raise texts.cannot_write(reason)
+
+        command = copy(self)
+        command.handler = refuse
+        return command
 
 
 class Table:

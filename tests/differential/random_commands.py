@@ -1,7 +1,7 @@
 """Random commands from a seed, and a program that plays them to a real server and to the engine.
 
-``python -m tests.differential.random_commands 300000 7`` plays 300,000 commands from seed 7 against a redis-server of its
-own and prints the first difference. The same seed gives the same commands, so a difference can be played again.
+``python -m tests.differential.random_commands 300000 7`` plays 300,000 commands from seed 7 against a redis-server of
+its own and prints the first difference. The same seed gives the same commands, so a difference can be played again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ SCORES = [b"0", b"1", b"2", b"3", b"1.5", b"-1", b"0.1", b"1e3", b"inf", b"-inf"
 PATTERNS = [b"*", b"k?", b"k1*", b"[k]*", b"?", b"[a-c]", b"*x*", b"nope", b"\\*"]
 FAR = 4_102_444_800
 # Commands whose reply would be a time or a choice of the server if an argument changed.
-UNSPOILT = frozenset(b"EXPIRE PEXPIRE SET GETEX SETEX PSETEX SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER SCAN HSCAN SSCAN ZSCAN".split())
+UNSPOILT = frozenset(
+    b"EXPIRE PEXPIRE SET GETEX SETEX PSETEX SPOP SRANDMEMBER HRANDFIELD ZRANDMEMBER SCAN HSCAN SSCAN ZSCAN".split()
+)
 
 
 class Generator:
@@ -106,7 +108,7 @@ class Generator:
         )
 
     def soon(self) -> Args:
-        """What GETEX takes. SET with a time in the past is left out: until Redis' own clean-up DBSIZE counts its key."""
+        """What GETEX takes; not SET, since DBSIZE counts a key set into the past until Redis' own clean-up."""
         return self.pick([[], [b"PERSIST"], [b"EXAT", b"1"], self.later(), self.later()])
 
     def string(self) -> Args:
@@ -263,7 +265,13 @@ class Generator:
                 [b"DBSIZE"],
                 [b"RENAME", self.key, self.key],
                 [b"RENAMENX", self.key, self.key],
-                [b"COPY", self.key, self.key, *self.maybe(b"DB", self.pick([b"0", b"1", b"2", b"99"])), *self.maybe(b"REPLACE")],
+                [
+                    b"COPY",
+                    self.key,
+                    self.key,
+                    *self.maybe(b"DB", self.pick([b"0", b"1", b"2", b"99"])),
+                    *self.maybe(b"REPLACE"),
+                ],
                 [b"MOVE", self.key, self.pick([b"0", b"1", b"2", b"99"])],
                 [b"SELECT", self.pick([b"0", b"0", b"1", b"2"])],
                 [b"SWAPDB", self.pick([b"0", b"1"]), self.pick([b"1", b"2"])],
@@ -294,7 +302,14 @@ class Generator:
         match = self.maybe(b"MATCH", self.pick(PATTERNS))
         return self.pick(
             [
-                [b"SCAN", b"0", b"COUNT", b"1000", *match, *self.maybe(b"TYPE", self.pick([b"string", b"zset", b"hash"]))],
+                [
+                    b"SCAN",
+                    b"0",
+                    b"COUNT",
+                    b"1000",
+                    *match,
+                    *self.maybe(b"TYPE", self.pick([b"string", b"zset", b"hash"])),
+                ],
                 [b"HSCAN", key, b"0", b"COUNT", b"1000", *match],
                 [b"SSCAN", key, b"0", b"COUNT", b"1000", *match],
                 [b"ZSCAN", key, b"0", b"COUNT", b"1000", *match],
@@ -306,7 +321,7 @@ class Generator:
 
 
 class Judge:
-    """Compares replies one after the other; it remembers what is queued, to compare EXEC's replies by their commands."""
+    """Compares replies one after the other, and EXEC's by the commands that were queued."""
 
     def __init__(self, both: Both) -> None:
         self.both = both

@@ -1,4 +1,4 @@
-"""A reply as the wire shows it: every kind of nil, of string and of array stays distinct, which client libraries hide."""
+"""A reply as the wire shows it: every kind of nil, of string and of array stays distinct, unlike in clients."""
 
 from __future__ import annotations
 

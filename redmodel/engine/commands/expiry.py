@@ -1,4 +1,4 @@
-"""Commands on deadlines: EXPIRE and its kin, TTL and its kin, PERSIST; and reading the times that SET and GETEX take."""
+"""Commands on deadlines: EXPIRE, TTL and their kin, PERSIST; and reading the times that SET and GETEX take."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def expire_at(context: Context, key: bytes, deadline: int) -> None:
         context.effect(b"DEL", key)
     else:
         context.database.set_deadline(key, deadline)
-        context.effect(b"PEXPIREAT", key, b"%d" % deadline)
+        if context.logging:
+            context.effect(b"PEXPIREAT", key, b"%d" % deadline)
     context.touch(key)
 
 

@@ -1,4 +1,4 @@
-"""EVALSHA and SCRIPT for registered procedures; a script that is not registered needs an interpreter, which isn't here."""
+"""EVALSHA and SCRIPT for registered procedures. Other scripts need an interpreter, which isn't here."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import isnan
+from typing import TypeAlias
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, double, integer, integer_between
@@ -31,14 +32,15 @@ def _sum(one: float, other: float) -> float:
 
 
 def _least(one: float, other: float) -> float:
-    return other if other < one else one
+    return min(one, other)
 
 
 def _most(one: float, other: float) -> float:
-    return other if other > one else one
+    return max(one, other)
 
 
-_AGGREGATES: dict[bytes, Callable[[float, float], float]] = {b"SUM": _sum, b"MIN": _least, b"MAX": _most}
+_Aggregate: TypeAlias = Callable[[float, float], float]
+_AGGREGATES: dict[bytes, _Aggregate] = {b"SUM": _sum, b"MIN": _least, b"MAX": _most}
 
 
 class _Wish:
@@ -49,7 +51,7 @@ class _Wish:
     def __init__(self, sources: list[dict[bytes, float]]) -> None:
         self.sources = sources
         self.weights = [1.0] * len(sources)
-        self.aggregate = _sum
+        self.aggregate: _Aggregate = _sum
         self.limit = 0
         self.with_scores = False
 
@@ -116,14 +118,16 @@ def _union(wish: _Wish) -> dict[bytes, float]:
     return result
 
 
+def _common(sources: list[dict[bytes, float]]) -> set[bytes]:
+    first, *others = sources
+    return set(first).intersection(*others)
+
+
 def _intersection(wish: _Wish) -> dict[bytes, float]:
     aggregate = wish.aggregate
     (first, first_weight), *others = _by_size(wish)
-    common = first.keys()
-    for source, _ in others:
-        common = common & source.keys()
     result: dict[bytes, float] = {}
-    for member in common:
+    for member in _common([first, *(source for source, _ in others)]):
         value = _weighted(first[member], first_weight)
         for source, weight in others:
             value = aggregate(value, source[member] * weight)
@@ -180,8 +184,5 @@ def zdiffstore(context: Context, args: Args) -> Reply:
 @TABLE.handles("ZINTERCARD")
 def zintercard(context: Context, args: Args) -> Reply:
     wish = _read(context, args, 1, "zintercard", "LIMIT")
-    first, *others = sorted(wish.sources, key=len)
-    common = first.keys()
-    for source in others:
-        common = common & source.keys()
-    return min(len(common), wish.limit) if wish.limit else len(common)
+    common = len(_common(sorted(wish.sources, key=len)))
+    return min(common, wish.limit) if wish.limit else common

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import integer, strtod
@@ -28,16 +30,16 @@ TABLE = Table(
 )
 
 
-class _Bound(NamedTuple):
-    """One end of a range by score or by member; ``infinite`` is -1 for ``-``, 1 for ``+``."""
+_ScoreBound: TypeAlias = tuple[float, bool]
+"""One end of a range by score, and whether it is exclusive."""
 
-    score: float = 0.0
-    member: bytes = b""
-    exclusive: bool = False
-    infinite: int = 0
+_MemberBound: TypeAlias = tuple[bytes, bool, int]
+"""One end of a range by member, whether it is exclusive, and -1 for ``-``, 1 for ``+``."""
 
 
-def _score_bound(text: bytes) -> _Bound:
+def _score_bound(text: bytes) -> _ScoreBound:
+    if text.isdigit() and len(text) < 300:
+        return float(text), False
     exclusive = text[:1] == b"("
     # Redis hands the rest to strtod as a C string: an empty one is 0, leading space is skipped, NUL ends it.
     digits = text[exclusive:].partition(b"\0")[0]
@@ -46,44 +48,44 @@ def _score_bound(text: bytes) -> _Bound:
     score = strtod(digits) if digits else 0.0
     if score is None:
         raise ReplyError(texts.MIN_MAX_FLOAT)
-    return _Bound(score=score, exclusive=exclusive)
+    return score, exclusive
 
 
-def _member_bound(text: bytes) -> _Bound:
+def _member_bound(text: bytes) -> _MemberBound:
     if text in (b"-", b"+"):
-        return _Bound(infinite=1 if text == b"+" else -1)
+        return b"", False, 1 if text == b"+" else -1
     if text[:1] not in (b"(", b"["):
         raise ReplyError(texts.MIN_MAX_LEX)
-    return _Bound(member=text[1:], exclusive=text[:1] == b"(")
+    return text[1:], text[:1] == b"(", 0
 
 
-def _score_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]:
-    start = zset.above(low.score) if low.exclusive else zset.below(low.score)
-    stop = zset.below(high.score) if high.exclusive else zset.above(high.score)
-    return start, max(start, stop)
+def _score_ranks(zset: SortedSet, low: _ScoreBound, high: _ScoreBound) -> tuple[int, int]:
+    start = zset.above(low[0]) if low[1] else zset.below(low[0])
+    stop = zset.below(high[0]) if high[1] else zset.above(high[0])
+    return (start, stop) if start < stop else (0, 0)
 
 
-def _member_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]:
+def _member_ranks(zset: SortedSet, low: _MemberBound, high: _MemberBound) -> tuple[int, int]:
     size = len(zset)
-    if low.infinite > 0 or high.infinite < 0:
+    if low[2] > 0 or high[2] < 0:
         return 0, 0
     if size and zset.at(0)[0] != zset.at(size - 1)[0]:
         return _walked_ranks(zset, low, high)
     start, stop = 0, size
-    if not low.infinite:
-        start = zset.after_member(low.member) if low.exclusive else zset.before_member(low.member)
-    if not high.infinite:
-        stop = zset.before_member(high.member) if high.exclusive else zset.after_member(high.member)
-    return start, max(start, stop)
+    if not low[2]:
+        start = zset.after_member(low[0]) if low[1] else zset.before_member(low[0])
+    if not high[2]:
+        stop = zset.before_member(high[0]) if high[1] else zset.after_member(high[0])
+    return (start, stop) if start < stop else (0, 0)
 
 
-def _walked_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]:
+def _walked_ranks(zset: SortedSet, low: _MemberBound, high: _MemberBound) -> tuple[int, int]:
     # Redis leaves open what a range by member is when scores differ; this is what walking its small encoding gives.
     def at_least(member: bytes) -> bool:
-        return low.infinite != 0 or (member > low.member if low.exclusive else member >= low.member)
+        return low[2] != 0 or (member > low[0] if low[1] else member >= low[0])
 
     def at_most(member: bytes) -> bool:
-        return high.infinite != 0 or (member < high.member if high.exclusive else member <= high.member)
+        return high[2] != 0 or (member < high[0] if high[1] else member <= high[0])
 
     members = zset.members(0, len(zset))
     if not at_least(members[-1]) or not at_most(members[0]):
@@ -95,47 +97,45 @@ def _walked_ranks(zset: SortedSet, low: _Bound, high: _Bound) -> tuple[int, int]
     return start, stop
 
 
-def _rank_ranks(size: int, start: int, end: int) -> tuple[int, int]:
+def _rank_ranks(zset: SortedSet, start: int, end: int, *, reverse: bool) -> tuple[int, int]:
     """Turn Redis' inclusive ranks, of which negative ones count from the end, into a half-open range."""
+    size = len(zset)
     start = max(start + size, 0) if start < 0 else start
-    end = end + size if end < 0 else end
-    stop = min(end + 1, size)
-    return (start, stop) if start < stop else (0, 0)
+    stop = min((end + size if end < 0 else end) + 1, size)
+    if start >= stop:
+        return 0, 0
+    return (size - stop, size - start) if reverse else (start, stop)
 
 
 class _Range:
     """A range as a command's arguments describe it; `ranks` finds it in a sorted set."""
 
-    __slots__ = ("by", "count", "high", "low", "offset", "reverse", "with_scores")
+    __slots__ = ("by", "count", "find", "offset", "reverse", "with_scores")
 
     def __init__(self, by: bytes, *, reverse: bool) -> None:
         self.by = by
         self.reverse = reverse
-        self.low: _Bound | int = 0
-        self.high: _Bound | int = 0
         self.offset = 0
         self.count = -1
         self.with_scores = False
+        self.find: Callable[[SortedSet], tuple[int, int]]
 
     def read_bounds(self, low: bytes, high: bytes) -> None:
+        """Read the two ends; LIMIT and REV must be known."""
         if not self.by:
-            self.low, self.high = integer(low), integer(high)
+            self.find = partial(_rank_ranks, start=integer(low), end=integer(high), reverse=self.reverse)
             return
         if self.reverse:
             low, high = high, low
-        bound = _score_bound if self.by == b"BYSCORE" else _member_bound
-        self.low, self.high = bound(low), bound(high)
+        if self.by == b"BYSCORE":
+            self.find = partial(_score_ranks, low=_score_bound(low), high=_score_bound(high))
+        else:
+            self.find = partial(_member_ranks, low=_member_bound(low), high=_member_bound(high))
 
     def ranks(self, zset: SortedSet) -> tuple[int, int]:
         """The ranks, half-open and counted from the lowest, after LIMIT."""
-        size = len(zset)
-        low, high = self.low, self.high
-        if isinstance(low, int) or isinstance(high, int):
-            assert isinstance(low, int) and isinstance(high, int)
-            start, stop = _rank_ranks(size, low, high)
-            return (size - stop, size - start) if self.reverse else (start, stop)
-        start, stop = (_score_ranks if self.by == b"BYSCORE" else _member_ranks)(zset, low, high)
-        if self.offset or self.count >= 0:
+        start, stop = self.find(zset)
+        if self.by and (self.offset or self.count >= 0):
             if self.offset < 0:
                 return 0, 0
             length = max(stop - start - self.offset, 0)

@@ -36,6 +36,8 @@ _NO_OPTIONS = frozenset[bytes]()
 
 @TABLE.handles("ZADD")
 def zadd(context: Context, args: Args) -> Reply:
+    if len(args) == 4 and args[2].isdigit():
+        return _zadd_one(context, args[1], float(args[2]), args[3])
     at = 2
     while at < len(args) and args[at].upper() in _ZADD_OPTIONS:
         at += 1
@@ -46,6 +48,17 @@ def zadd(context: Context, args: Args) -> Reply:
         _check_zadd(options, (len(args) - at) // 2)
     scores = [double(text) for text in args[at::2]]
     return _zadd(context, args[1], options, scores, args[at + 1 :: 2])
+
+
+def _zadd_one(context: Context, key: bytes, score: float, member: bytes) -> int:
+    zset = context.sorted_set_at(key)
+    if zset is None:
+        zset = context.database.values[key] = SortedSet()
+    old = zset.scores.get(member)
+    if old != score:
+        zset.add(member, score)
+        context.touch(key)
+    return int(old is None)
 
 
 def _check_zadd(options: frozenset[bytes], pairs: int) -> None:

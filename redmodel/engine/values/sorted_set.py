@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import inf, isnan, nextafter
-from typing import TYPE_CHECKING
+from typing import Protocol, TypeAlias, cast, overload
 
 from sortedcontainers import SortedList
 
-if TYPE_CHECKING:
-    Order = SortedList[tuple[float, bytes]]
+Pair: TypeAlias = tuple[float, bytes]
+
+
+class Order(Protocol):
+    """What is used of `SortedList`, which comes without types."""
+
+    def __iter__(self) -> Iterator[Pair]: ...
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, where: int) -> Pair: ...
+    @overload
+    def __getitem__(self, where: slice) -> list[Pair]: ...
+    def __delitem__(self, where: slice) -> None: ...
+    def add(self, value: Pair) -> None: ...
+    def remove(self, value: Pair) -> None: ...
+    def bisect_left(self, value: Pair) -> int: ...
+    def bisect_right(self, value: Pair) -> int: ...
 
 
 class SortedSet:
@@ -28,7 +43,8 @@ class SortedSet:
 
     def __init__(self, scores: dict[bytes, float] | None = None) -> None:
         self.scores: dict[bytes, float] = {} if scores is None else scores
-        self.order: Order = SortedList((score, member) for member, score in self.scores.items())
+        pairs = [(score, member) for member, score in self.scores.items()]
+        self.order = cast("Order", SortedList(pairs))
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -62,9 +78,9 @@ class SortedSet:
         self.order.remove((score, member))
         return True
 
-    def discard_ranks(self, start: int, stop: int) -> list[tuple[float, bytes]]:
+    def discard_ranks(self, start: int, stop: int) -> list[Pair]:
         """Remove the members of these ranks and return them in order. Cost: O(log n + removed)."""
-        gone = list(self.order.islice(start, stop))
+        gone = self.order[start:stop]
         for _, member in gone:
             del self.scores[member]
         del self.order[start:stop]
@@ -75,7 +91,7 @@ class SortedSet:
         score = self.scores.get(member)
         return None if score is None else self.order.bisect_left((score, member))
 
-    def at(self, rank: int) -> tuple[float, bytes]:
+    def at(self, rank: int) -> Pair:
         """The score and member at a rank, which must exist. Cost: O(log n)."""
         return self.order[rank]
 
@@ -102,11 +118,18 @@ class SortedSet:
 
     def members(self, start: int, stop: int, *, reverse: bool = False) -> list[bytes]:
         """The members of a range of ranks, in order or in reverse. Cost: O(log n + stop - start)."""
-        return [member for _, member in self.order.islice(start, stop, reverse)]
+        # A slice of the list is copied in C; its own iterator over a range goes through Python.
+        found = self.order[start:stop]
+        if reverse:
+            found.reverse()
+        return [member for _, member in found]
 
     def pairs(self, start: int, stop: int, *, reverse: bool = False) -> list[tuple[bytes, float]]:
         """The ``(member, score)`` of a range of ranks. Cost: O(log n + stop - start)."""
-        return [(member, score) for score, member in self.order.islice(start, stop, reverse)]
+        found = self.order[start:stop]
+        if reverse:
+            found.reverse()
+        return [(member, score) for score, member in found]
 
     def update(self, scores: Iterable[tuple[bytes, float]]) -> None:
         """Add many members. Cost: O(log n) each."""
@@ -118,7 +141,8 @@ class SortedSet:
         assert len(self.order) == len(self.scores), (len(self.order), len(self.scores))
         previous = (-inf, b"")
         for score, member in self.order:
-            assert type(score) is float and not isnan(score), (score, member)
+            assert type(score) is float, (score, member)
+            assert not isnan(score), (score, member)
             assert type(member) is bytes, (score, member)
             assert (score, member) >= previous, (previous, score, member)
             assert self.scores.get(member) == score, (member, score, self.scores.get(member))

@@ -19,7 +19,7 @@ TYPE_NAMES: dict[type, bytes] = {bytes: b"string", dict: b"hash", set: b"set", S
 
 def copied(value: Value) -> Value:
     """A copy that shares nothing that can change."""
-    return value if type(value) is bytes else value.copy()
+    return value if isinstance(value, bytes) else value.copy()
 
 
 def encoding(value: Value) -> bytes:
