@@ -43,7 +43,11 @@ def cases(fake: Any, target: float) -> list[Case]:
         return {"engine": ours, "fakeredis": theirs}
 
     rows = [
-        ("SET", pair(lambda: ask(b"SET", b"s:%d" % next(numbers), b"v"), lambda: fake.set(f"s:{next(numbers)}", "v")), 500),
+        (
+            "SET",
+            pair(lambda: ask(b"SET", b"s:%d" % next(numbers), b"v"), lambda: fake.set(f"s:{next(numbers)}", "v")),
+            500,
+        ),
         ("GET", pair(lambda: ask(b"GET", b"s:%d" % next(numbers)), lambda: fake.get(f"s:{next(numbers)}")), 500),
         (
             "HSET of 8 fields",

@@ -77,33 +77,10 @@ def cases(db: Database, hand: Hand, targets: dict[str, float], scale: float = 1.
 
     return [
         Case(
-            "save new",
-            {"redmodel": lambda: db.save(new_users.pop()), "hand": lambda: hand.save(new_plain.pop())},
-            many,
-            targets.get("save new"),
-            lambda who: stock(many + 20),
-        ),
-        Case(
-            "save with a changed index",
-            {"redmodel": our_move, "hand": their_move},
-            many,
-            targets.get("save changed"),
-        ),
-        Case(
             "get",
             {"redmodel": lambda: db.get(User, next(ids)), "hand": lambda: hand.get(next(ids))},
             many,
             targets.get("get"),
-        ),
-        Case(
-            "save_many(1,000)",
-            {
-                "redmodel": lambda: db.save_many([new_users.pop() for _ in range(1000)]),
-                "hand": lambda: hand.save_many([new_plain.pop() for _ in range(1000)]),
-            },
-            1,
-            targets.get("save_many"),
-            lambda who: stock(2000),
         ),
         Case(
             "get_many(1,000)",
@@ -124,7 +101,10 @@ def cases(db: Database, hand: Hand, targets: dict[str, float], scale: float = 1.
             "find by equality + flag + range",
             {
                 "redmodel": lambda: db.find(
-                    User, User.city == next(where), User.active == True, User.age.between(30, 50)  # noqa: E712
+                    User,
+                    User.city == next(where),
+                    User.active == True,
+                    User.age.between(30, 50),  # noqa: E712
                 ).all(),
                 "hand": lambda: hand.by_city_flag_range(next(where), True, 30, 50),
             },
@@ -135,7 +115,10 @@ def cases(db: Database, hand: Hand, targets: dict[str, float], scale: float = 1.
             "count of the same",
             {
                 "redmodel": lambda: db.count(
-                    User, User.city == next(where), User.active == True, User.age.between(30, 50)  # noqa: E712
+                    User,
+                    User.city == next(where),
+                    User.active == True,
+                    User.age.between(30, 50),  # noqa: E712
                 ),
                 "hand": lambda: hand.count(next(where), True, 30, 50),
             },
@@ -150,6 +133,29 @@ def cases(db: Database, hand: Hand, targets: dict[str, float], scale: float = 1.
             },
             few,
             targets.get("page"),
+        ),
+        Case(
+            "save with a changed index",
+            {"redmodel": our_move, "hand": their_move},
+            many,
+            targets.get("save changed"),
+        ),
+        Case(
+            "save new",
+            {"redmodel": lambda: db.save(new_users.pop()), "hand": lambda: hand.save(new_plain.pop())},
+            many,
+            targets.get("save new"),
+            lambda who: stock(many + 20),
+        ),
+        Case(
+            "save_many(1,000)",
+            {
+                "redmodel": lambda: db.save_many([new_users.pop() for _ in range(1000)]),
+                "hand": lambda: hand.save_many([new_plain.pop() for _ in range(1000)]),
+            },
+            1,
+            targets.get("save_many"),
+            lambda who: stock(2000),
         ),
         Case(
             "delete",

@@ -32,13 +32,34 @@ _EXACT = 1 << 53
 class Index:
     """One index of a model. ``position`` is the field it comes from; ``many`` says that a record may hold several entries."""
 
-    __slots__ = ("_leaf", "_model", "_null", "_steps", "entries", "kind", "many", "nullable", "path", "path_bytes", "position")
+    __slots__ = (
+        "_leaf",
+        "_model",
+        "_null",
+        "_steps",
+        "entries",
+        "kind",
+        "many",
+        "nullable",
+        "path",
+        "path_bytes",
+        "position",
+    )
 
     path: str
     kind: Kind
 
     def __init__(
-        self, *, model: str, path: str, kind: Kind, position: int, nullable: bool, many: bool, leaf: Leaf, steps: tuple[Step, ...]
+        self,
+        *,
+        model: str,
+        path: str,
+        kind: Kind,
+        position: int,
+        nullable: bool,
+        many: bool,
+        leaf: Leaf,
+        steps: tuple[Step, ...],
     ) -> None:
         self.path = path
         self.kind = kind
@@ -215,7 +236,9 @@ def _walk(
         items = item_schema(schema, model)
         path = (*steps, (name, items is not None))
         if steps and name in METHOD_NAMES:
-            raise SchemaError(f"{where}: an embedded field of this name is hidden by FieldRef.{name}; rename it, or alias it.")
+            raise SchemaError(
+                f"{where}: an embedded field of this name is hidden by FieldRef.{name}; rename it, or alias it."
+            )
         if indexed and embedded:
             raise SchemaError(f"{where} is both indexed and embedded; a nested model is not indexed as a whole.")
         if len(indexed) > 1:
@@ -253,7 +276,9 @@ def _index(
 ) -> Index:
     many = any(step[1] for step in steps)
     if unique and many:
-        raise SchemaError(f"{where} can't be unique: it belongs to a collection, of which one record may hold many values.")
+        raise SchemaError(
+            f"{where} can't be unique: it belongs to a collection, of which one record may hold many values."
+        )
     leaf = leaf_of(name, schema if items is None else items, model, where)
     kind: Kind = "unique" if unique else "range" if leaf.number is not None and not many else "set"
     return Index(

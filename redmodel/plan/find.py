@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import And, Compare, Condition, Model, Not, Or, Order, Schema, matches, schema_of
+from redmodel.model import And, Compare, Condition, Model, Not, Or, Order, Schema, schema_of
+from redmodel.model.matching import matcher
 from redmodel.plan.commands import hmget, procedure, time
 from redmodel.plan.core import Arg, Batch, Command, Plan, Reply
 from redmodel.plan.program import Program
@@ -137,9 +138,10 @@ def _decode(selection: Selection[M], rows: Sequence[Sequence[bytes | None]], now
     schema: Schema[M] = schema_of(selection.model)
     decode, prefix = schema.decode, schema.record_prefix
     records = [decode(row, now, prefix + (row[0] or b"")) for row in rows]
-    for condition in selection.conditions:
-        records = [record for record in records if matches(condition, record)]
-    return records
+    if not selection.conditions:
+        return records
+    meets = matcher(selection.conditions, schema)
+    return [record for record in records if meets(record)]
 
 
 def answer(selection: Selection[M], most: int = ROWS) -> Plan[Answer[M]]:

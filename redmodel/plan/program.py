@@ -48,7 +48,8 @@ class Program:
             children: list[Condition] = []
             for child in condition.conditions:
                 children.extend(child.conditions if isinstance(child, kind) else (child,))
-            return self._join(b"&" if kind is And else b"|", [self._node(child) for child in children])
+            nodes = [self._node(child) for child in children]
+            return self._join(b"&", _narrowed(nodes)) if kind is And else self._join(b"|", nodes)
         raise QueryError(f"{condition!r} is no condition")
 
     @staticmethod
@@ -132,3 +133,29 @@ class Program:
                     f"text fields have an order"
                 )
         return words
+
+
+def _narrowed(nodes: list[list[Arg]]) -> list[list[Arg]]:
+    """Ranges of one index that must all hold are one range."""
+    ranges: dict[Arg, list[Arg]] = {}
+    result: list[list[Arg]] = []
+    for node in nodes:
+        if node[0] != b"#":
+            result.append(node)
+        elif (other := ranges.get(node[1])) is None:
+            result.append(node)
+            ranges[node[1]] = node
+        else:
+            other[2] = max(other[2], node[2], key=_lower)
+            other[3] = min(other[3], node[3], key=_upper)
+    return result
+
+
+def _lower(bound: Arg) -> tuple[float, bool]:
+    text = bytes(bound) if isinstance(bound, bytes) else b""
+    return (float(text[1:]), True) if text[:1] == b"(" else (float(text), False)
+
+
+def _upper(bound: Arg) -> tuple[float, bool]:
+    number, excluded = _lower(bound)
+    return number, not excluded

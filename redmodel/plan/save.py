@@ -22,6 +22,7 @@ BATCH = 1000
 """Records that travel in one batch of a bulk verb."""
 
 _ONLY = {None: b"-", "new": b"n", "exists": b"x"}
+_TTL: dict[object, str] = {None: "-", "keep": "k"}
 
 
 def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
@@ -41,6 +42,7 @@ def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
 def save_command(
     schema: Schema[M],
     obj: M,
+    id: bytes,
     values: Sequence[bytes | None],
     known: Sequence[bytes | None] | None,
     ttl: int | None | Literal["keep"],
@@ -87,22 +89,17 @@ def save_command(
                 cleared.append(column)
             else:
                 expiring += (column, ttl_ms)
-    id = schema.id_of(obj)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
-    argv: list[Arg] = [id, urandom(8), mode, b"" if ttl == "keep" else b"-" if ttl is None else ttl]
-    argv.append(len(pairs))
-    argv += pairs
-    argv.append(len(cleared))
-    argv += cleared
-    argv.append(len(expiring))
-    argv += expiring
-    argv.append(len(paths))
-    argv += paths
+    counts = (_TTL.get(ttl, ttl), len(pairs), len(cleared), len(expiring), len(paths))
+    argv: list[Arg] = [urandom(8) + mode, "%s %d %d %d %d" % counts, *pairs, *cleared, *expiring, *paths]
     side = schema.side
-    for entry in entries:
-        kind, path, token, _ = entry
-        keys.append(side + path + b":" + token if kind == b"=" else side + path)
-        argv += entry
+    for kind, path, token, score in entries:
+        argv.append(kind + path + b"\x1f" + token + b"\x1e")
+        if kind == b"#":
+            keys.append(side + path)
+            argv.append(score)
+        else:
+            keys.append(side + path + b":" + token if kind == b"=" else side + path)
     return procedure(SAVE, keys, argv)
 
 
@@ -151,18 +148,19 @@ def save(
     A record that was loaded and has gone since is written whole again, so that no half record ever stands.
     """
     schema: Schema[M] = schema_of(obj)
+    id = schema.id_of(obj)
     values = schema.encode(obj)
     known = loaded_values(obj)
     if known is not None and known[0] != values[0]:
         known = None  # the id was changed: this is another record
     if only_if == "new":
         known = None
-    command = save_command(schema, obj, values, known, _time_to_live(schema, known, ttl), only_if)
+    command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
     if schema not in registered:
         yield from register(schema, registered)
     (reply,) = yield Batch((command,))
     if known is not None and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
-        command = save_command(schema, obj, values, None, _time_to_live(schema, None, ttl), None)
+        command = save_command(schema, obj, id, values, None, _time_to_live(schema, None, ttl), None)
         (reply,) = yield Batch((command,))
     return _accept(schema, obj, values, reply, only_if)
 
@@ -189,11 +187,12 @@ def save_many(
             if schema not in registered:
                 yield from register(schema, registered)
             try:
+                id = schema.id_of(obj)
                 values = schema.encode(obj)
                 known = loaded_values(obj)
                 if known is not None and (known[0] != values[0] or only_if == "new"):
                     known = None
-                command = save_command(schema, obj, values, known, _time_to_live(schema, known, ttl), only_if)
+                command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
             except RedModelError as error:
                 failures.append((position, error))
             else:

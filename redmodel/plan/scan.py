@@ -17,7 +17,7 @@ COUNT = 500
 """Keys that one step of a walk asks for."""
 
 MOST_SUSPECTS = 100
-"""Prefixes under one part of the keyspace that are asked for a schema: ids must not be mistaken for prefixes for ever."""
+"""Prefixes under one part of the keyspace that are asked for a schema: most of what varies are ids."""
 
 MOST_BYTES = 65_536
 """Bytes of a string, and of an element, that a look reads."""
@@ -26,15 +26,15 @@ SIDE = b"@"
 
 
 class KeyRow(NamedTuple):
-    """One key: its type, the bytes it takes (None where the server does not say), its time to live and its model.
+    """One key: its type, the memory it takes in bytes (None if the server does not say), its time to live, its model.
 
-    ``ttl_ms`` is None for a key that never expires. ``prefix`` is the prefix of the model that it belongs to, None if it
-    belongs to none; ``side`` says that it is an index or bookkeeping of that model and not a record.
+    ``ttl_ms`` is None for a key that never expires. ``prefix`` is the prefix of the model that it belongs to, None if
+    it belongs to none; ``side`` says that it is an index or bookkeeping of that model and not a record.
     """
 
     key: bytes
     type: str
-    bytes: int | None
+    memory: int | None
     ttl_ms: int | None
     prefix: bytes | None
     side: bool
@@ -64,11 +64,11 @@ def read_schema(prefix: bytes, found: dict[bytes, bytes]) -> SchemaRow | None:
         return None
     indexes: list[dict[str, Any]] = []
     try:
-        listed = json.loads(found.get(b"indexes", b"[]"))
+        listed: Any = json.loads(found.get(b"indexes", b"[]"))
     except (ValueError, RecursionError):
         listed = None
     if isinstance(listed, list):
-        indexes = [item for item in cast("list[Any]", listed) if isinstance(item, dict)]
+        indexes = [item for item in cast("list[Any]", listed) if isinstance(item, dict)]  # type: ignore[redundant-cast]
     words = [found.get(name, b"").decode(errors="backslashreplace") for name in (b"model", b"layout", b"fingerprint")]
     return SchemaRow(prefix, words[0], words[1], words[2], tuple(indexes))
 
@@ -145,8 +145,8 @@ def dbsize() -> Command[int]:
 def walk(take: Take, schemas: Schemas, *, count: int = COUNT) -> Plan[bool]:
     """Walk the keyspace and hand out a row for each key, each key once, until ``take`` says no.
 
-    The probes of one step travel with the SCAN of the next: one round trip for ``count`` keys. Keys that vanish on the way
-    are left out. True when the whole keyspace was walked.
+    The probes of one step travel with the SCAN of the next: one round trip for ``count`` keys. Keys that vanish on
+    the way are left out. True when the whole keyspace was walked.
     """
     cursor: bytes | None = b"0"
     keys: list[bytes] = []
@@ -171,7 +171,7 @@ def walk(take: Take, schemas: Schemas, *, count: int = COUNT) -> Plan[bool]:
         for prefix, reply in zip(suspects, replies, strict=False):
             schemas.learn(prefix, reply)
         rows = _rows(keys, replies[len(suspects) :], schemas, memory)
-        if memory and rows and all(row.bytes is None for row in rows):
+        if memory and rows and all(row.memory is None for row in rows):
             memory = False  # a server without MEMORY USAGE, or one that refuses it: it is not asked again
         if rows and not take(rows):
             return cursor is None and not following
@@ -237,13 +237,15 @@ def look(key: bytes, schemas: Schemas, most: int = 100) -> Plan[Look | None]:
     row = rows[0]
     if row.type not in _LENGTHS:
         return Look(row, 0, None, False)
-    size, content = yield Batch((Command((_LENGTHS[row.type], key), as_int), Command(_read(row.type, key, most), as_raw)))
+    size, content = yield Batch(
+        (Command((_LENGTHS[row.type], key), as_int), Command(_read(row.type, key, most), as_raw))
+    )
     if isinstance(size, ReplyError):
         raise size
     if isinstance(content, ReplyError):
         raise content
     value = _value(row.type, content, most)
-    length = cast(int, size)
+    length = cast("int", size)
     return Look(row, length, value, length <= len(value) if row.type != "stream" else length <= most)
 
 
@@ -267,7 +269,9 @@ def _value(kind: str, reply: Reply, most: int) -> Any:
         pairs = list(zip(items[::2], items[1::2], strict=True))
         return dict(pairs[:most])
     if kind == "zset":
-        flat = cast("list[bytes]", reply)
+        flat = cast("list[Any]", reply)
+        if flat and not isinstance(flat[0], bytes):
+            return [(member, score) for member, score in flat]  # pairs, as RESP3 has them
         return list(zip(flat[::2], flat[1::2], strict=True))
     return reply
 

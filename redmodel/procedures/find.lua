@@ -159,9 +159,11 @@ local function collect_all(node)
   local best, cost, smallest = nil, math.huge, math.huge
   for i = 1, #sets do smallest = math.min(smallest, call('SCARD', sets[i])) end
   for i = 1, #others do
-    if others[i].kind ~= '~' and others[i].kind ~= '*' then
-      -- Reading a range costs about four times as much for each member as intersecting sets does.
-      local n = estimate(others[i]) * (others[i].kind == '!' and 1 or 4)
+    local kind = others[i].kind
+    -- Few members are read faster than an estimate is made. Reading a range costs about four times as much for each
+    -- member as intersecting sets does.
+    if kind == '!' or (smallest > 300 and kind ~= '~' and kind ~= '*') then
+      local n = kind == '!' and 1 or 4 * estimate(others[i])
       if n < cost then best, cost = i, n end
     end
   end

@@ -69,26 +69,19 @@ def drop_due(ctx: Context, side: bytes, most: int) -> None:
             ctx.call(b"ZADD", expires, b"%d" % (ctx.now + left), id)
 
 
-def _counted(argv: list[bytes], at: int) -> tuple[list[bytes], int]:
-    end = at + 1 + int(argv[at])
-    return argv[at + 1 : end], end
-
-
 def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Save one record with its index entries; see save.lua for keys, arguments and reply."""
     record, ids, log, expires = keys[:4]
-    id, nonce, mode, ttl = argv[:4]
-    side = ids[:-3]
-    whole = mode[:1] == b"w"
-    only = mode[1:2]
-    wrong = _wrong(ctx, record, b"hash")
+    id, side = record[len(ids) - 3 :], ids[:-3]
+    head = argv[0]
+    nonce, whole, only = head[:8], head[8:9] == b"w", head[9:10]
+    ttl, *counts = argv[1].split()
+    call, value = ctx.call, ctx.value
+    wrong = _wrong(ctx, record, b"hash") or _wrong(ctx, log, b"hash")
     if wrong:
         return wrong
-    alive = ctx.value(record) is not None
-    wrong = _wrong(ctx, log, b"hash")
-    if wrong:
-        return wrong
-    current: bytes | None = (ctx.value(log) or {}).get(id)
+    alive = value(record) is not None
+    current: bytes | None = (value(log) or {}).get(id)
     if alive and current is not None and current[:8] == nonce:
         return 1 if current[8:9] == b"c" else 0
     if alive and only == b"n":
@@ -96,61 +89,68 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     if not alive and (only == b"x" or not whole):
         return [b"missing"]
 
-    pairs, at = _counted(argv, 4)
-    cleared, at = _counted(argv, at)
-    expiring, at = _counted(argv, at)
-    dropped, at = _counted(argv, at)
     # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
-    timed = ttl != b"" and (ttl != b"-" or alive or current is not None)
+    timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
     wrong = (timed and _wrong(ctx, expires, b"zset")) or (whole and _wrong(ctx, ids, b"set"))
     if wrong:
         return wrong
-    joins = [(keys[4 + n], *argv[at + 4 * n : at + 4 * n + 4]) for n in range(len(keys) - 4)]
+
+    last_set = 2 + int(counts[0])
+    last_clear = last_set + int(counts[1])
+    last_expiry = last_clear + int(counts[2])
+    last_path = last_expiry + int(counts[3])
+    words = iter(argv[last_path:])
+    joins: list[tuple[bytes, bytes, bytes]] = []
     joined: list[bytes] = []
     dead: list[bytes] = []
-    records = record[: len(record) - len(id)]
-    for key, kind, path, token, _ in joins:
-        joined.append(kind + path + b"\x1f" + token + b"\x1e")
+    for key in keys[4:]:
+        entry = next(words)
+        joined.append(entry)
+        kind = entry[:1]
         wrong = _wrong(ctx, key, _KINDS[kind])
         if wrong:
             return wrong
         if kind == b"!":
-            owner = (ctx.value(key) or {}).get(token)
+            path, _, token = entry[1:-1].partition(b"\x1f")
+            owner = (value(key) or {}).get(token)
             if owner is not None and owner != id:
-                if ctx.value(records + owner) is not None:
+                if value(side[:-1] + b":" + owner) is not None:
                     return [b"unique", path, token, owner]
                 dead.append(owner)
-    kept: list[bytes] = []
+            joins.append((key, kind, token))
+        else:
+            joins.append((key, kind, next(words) if kind == b"#" else b""))
+    kept = b""
     left: list[tuple[bytes, bytes, bytes]] = []
     if current is not None:
-        for kind, path, token in entries_of(current):
-            entry = kind + path + b"\x1f" + token + b"\x1e"
+        dropped = argv[last_expiry:last_path]
+        for entry in current[9:].split(b"\x1e")[:-1]:
+            path, _, token = entry[1:].partition(b"\x1f")
             if not whole and path not in dropped:
-                kept.append(entry)
-            elif entry not in joined:
-                left.append((kind, path, token))
+                kept += entry + b"\x1e"
+            elif entry + b"\x1e" not in joined:
+                left.append((entry[:1], path, token))
 
-    call = ctx.call
     if whole:
         call(b"SADD", ids, id)
-    call(b"HSET", log, id, nonce + (b"u" if alive else b"c") + b"".join(kept) + b"".join(joined))
+    call(b"HSET", log, id, nonce + (b"u" if alive else b"c") + kept + b"".join(joined))
     for owner in dead:
         drop(ctx, side, owner)
     for kind, path, token in left:
         _leave(ctx, side, id, kind, path, token)
-    for key, kind, _, token, score in joins:
+    for key, kind, word in joins:
         if kind == b"=":
             call(b"SADD", key, id)
         elif kind == b"#":
-            call(b"ZADD", key, score, id)
+            call(b"ZADD", key, word, id)
         else:
-            call(b"HSET", key, token, id)
-    if pairs:
-        call(b"HSET", record, *pairs)
-    if cleared:
-        call(b"HDEL", record, *cleared)
-    for n in range(0, len(expiring), 2):
-        call(b"HSET", record, expiring[n], b"%d" % (ctx.now + int(expiring[n + 1])))
+            call(b"HSET", key, word, id)
+    if last_set > 2:
+        call(b"HSET", record, *argv[2:last_set])
+    if last_clear > last_set:
+        call(b"HDEL", record, *argv[last_set:last_clear])
+    for n in range(last_clear, last_expiry, 2):
+        call(b"HSET", record, argv[n], b"%d" % (ctx.now + int(argv[n + 1])))
     if timed:
         if ttl == b"-":
             if alive:

@@ -1,15 +1,16 @@
 -- Saves one record with its index entries: everything is checked first, then everything is written.
--- KEYS: record, T@ids, T@log, T@expires, then one key for each entry to join.
--- ARGV: id, nonce, mode, ttl, then four counted lists: field value ... to set; fields to clear; column ms ... of fields that
--- expire; paths whose old entries go; then the entries to join: kind path token score.
--- mode: 'w' whole, 'p' partial (of a record that was loaded); 'n' only if new, 'x' only if it exists; '-' either.
--- ttl: '' keeps what is there, '-' none, else milliseconds.
+-- KEYS: record, T@ids, T@log, T@expires, then the key of each entry to join.
+-- ARGV: nonce and mode; 'ttl sets clears expiries paths', the last four counting what follows: fields and values to set,
+-- fields to clear, columns and milliseconds of fields that expire, paths whose old entries go; then the entries to join,
+-- each as it stands in the log, followed by its score if it is of a sorted set.
+-- mode: 'w' whole, 'p' partial (of a record that was loaded); then 'n' only if new, 'x' only if it exists, '-' either.
+-- ttl: 'k' keeps what is there, '-' none, else milliseconds.
 -- Replies 1 (created), 0 (updated), or {why, ...} with nothing written.
 local record, ids, log, expires = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, nonce, mode, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local side = string.sub(ids, 1, -4)
-local whole = string.sub(mode, 1, 1) == 'w'
-local only = string.sub(mode, 2, 2)
+local id, side = string.sub(record, #ids - 2), string.sub(ids, 1, -4)
+local nonce, mode, only = string.match(ARGV[1], '^(........)(.)(.)$')
+local ttl, sets, clears, expiries, paths = string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+)$')
+local whole = mode == 'w'
 
 local function check(key, want)
   local found = call('TYPE', key).ok
@@ -31,52 +32,49 @@ end
 if alive and only == 'n' then return {'exists'} end
 if not alive and (only == 'x' or not whole) then return {'missing'} end
 
-local at = 5
-local function list()
-  local first, last = at + 1, at + tonumber(ARGV[at])
-  at = last + 1
-  return first, last
-end
-local set_first, set_last = list()
-local clear_first, clear_last = list()
-local expire_first, expire_last = list()
-local path_first, path_last = list()
-
 -- A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
-local timed = ttl ~= '' and (ttl ~= '-' or alive or current)
+local timed = ttl ~= 'k' and (ttl ~= '-' or alive or current)
 local wrong = timed and check(expires, 'zset')
 if wrong then return wrong end
 
-local dropped = {}
-for i = path_first, path_last do dropped[ARGV[i]] = true end
-local want, joined, dead = {}, {}, {}
-local records = string.sub(record, 1, #record - #id)
+local last_set = 2 + sets
+local last_clear = last_set + clears
+local last_expiry = last_clear + expiries
+local last_path = last_expiry + paths
+local at, joined, dead = last_path, '', nil
 for i = 5, #KEYS do
-  local kind, path, token = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local entry = kind .. path .. '\31' .. token .. '\30'
-  want[entry] = true
-  joined[#joined + 1] = entry
-  at = at + 4
-  if kind == '!' then
+  at = at + 1
+  local entry = ARGV[at]
+  joined = joined .. entry
+  local kind = string.byte(entry)
+  if kind == 33 then -- '!'
+    local path, token = string.match(entry, '^.([^\31]*)\31([^\30]*)')
     local owner = try('HGET', KEYS[i], token)
     if type(owner) == 'table' then return check(KEYS[i], 'hash') end
     if owner and owner ~= id then
-      if call('EXISTS', records .. owner) == 1 then return {'unique', path, token, owner} end
+      if call('EXISTS', string.sub(side, 1, -2) .. ':' .. owner) == 1 then return {'unique', path, token, owner} end
+      dead = dead or {}
       dead[#dead + 1] = owner
     end
+  elseif kind == 61 then -- '='
+    wrong = check(KEYS[i], 'set')
+    if wrong then return wrong end
   else
-    wrong = check(KEYS[i], kind == '=' and 'set' or 'zset')
+    at = at + 1
+    wrong = check(KEYS[i], 'zset')
     if wrong then return wrong end
   end
 end
-local kept, left = {}, {}
+local kept, left = '', nil
 if current then
-  for kind, path, token in string.gmatch(string.sub(current, 10), ENTRY) do
-    local entry = kind .. path .. '\31' .. token .. '\30'
-    if whole or dropped[path] then
-      if not want[entry] then left[#left + 1] = {kind, path, token} end
-    else
-      kept[#kept + 1] = entry
+  local dropped = {}
+  for i = last_expiry + 1, last_path do dropped[ARGV[i]] = true end
+  for entry, kind, path, token in string.gmatch(string.sub(current, 10), '((.)([^\31]*)\31([^\30]*)\30)') do
+    if not whole and not dropped[path] then
+      kept = kept .. entry
+    elseif not string.find(joined, entry, 1, true) then
+      left = left or {}
+      left[#left + 1] = {kind, path, token}
     end
   end
 end
@@ -86,32 +84,37 @@ if whole then
   local done = try('SADD', ids, id)
   if type(done) == 'table' then return check(ids, 'set') or done end
 end
-call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. table.concat(kept) .. table.concat(joined))
-for i = 1, #dead do drop(side, dead[i]) end
-for i = 1, #left do leave(side, id, left[i][1], left[i][2], left[i][3]) end
-at = at - 4 * #joined
+call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. kept .. joined)
+if dead then
+  for i = 1, #dead do drop(side, dead[i]) end
+end
+if left then
+  for i = 1, #left do leave(side, id, left[i][1], left[i][2], left[i][3]) end
+end
+at = last_path
 for i = 5, #KEYS do
-  local kind = ARGV[at]
-  if kind == '=' then
+  at = at + 1
+  local kind = string.byte(ARGV[at])
+  if kind == 61 then
     call('SADD', KEYS[i], id)
-  elseif kind == '#' then
-    call('ZADD', KEYS[i], ARGV[at + 3], id)
+  elseif kind == 33 then
+    call('HSET', KEYS[i], string.match(ARGV[at], '\31([^\30]*)'), id)
   else
-    call('HSET', KEYS[i], ARGV[at + 2], id)
+    at = at + 1
+    call('ZADD', KEYS[i], ARGV[at], id)
   end
-  at = at + 4
 end
-for i = set_first, set_last, 1000 do
-  call('HSET', record, unpack(ARGV, i, math.min(i + 999, set_last)))
+for i = 3, last_set, 1000 do
+  call('HSET', record, unpack(ARGV, i, math.min(i + 999, last_set)))
 end
-for i = clear_first, clear_last, 1000 do
-  call('HDEL', record, unpack(ARGV, i, math.min(i + 999, clear_last)))
+for i = last_set + 1, last_clear, 1000 do
+  call('HDEL', record, unpack(ARGV, i, math.min(i + 999, last_clear)))
 end
 
 local now
-if expire_last >= expire_first then
+if last_expiry > last_clear then
   now = clock()
-  for i = expire_first, expire_last, 2 do
+  for i = last_clear + 1, last_expiry, 2 do
     call('HSET', record, ARGV[i], digits(now + ARGV[i + 1]))
   end
 end

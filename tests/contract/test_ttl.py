@@ -12,9 +12,9 @@ from tests.contract.test_verbs import keyspace
 
 def test_everything_is_exact_after_expiry(db: Any) -> None:
     db.save_many(Session(id=f"p{n}", token=f"p{n}", user="u") for n in range(300))
-    db.save_many((Session(id=f"t{n}", token=f"t{n}", user="u") for n in range(300)), ttl=0.3)
+    db.save_many((Session(id=f"t{n}", token=f"t{n}", user="u") for n in range(300)), ttl=1.5)
     assert db.count(Session) == 600
-    time.sleep(0.35)
+    time.sleep(1.55)
     query = db.find(Session, Session.user == "u")
     assert query.count() == 300
     assert db.count(Session) == 300
