@@ -1,0 +1,268 @@
+"""What the engine hands to its storage is what a real server writes to its append-only file, unit by unit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from redmodel.engine.engine import Engine
+from redmodel.engine.session import Session
+from redmodel.engine.storage.seam import Effect
+from redmodel.errors import ReplyError
+from tests import servers
+from tests.differential.both import words
+from tests.differential.wire import Connection, parse
+
+SCRIPT = r"""
+    SET a 1 EX 100
+    SET a 1 PX 500000
+    SET a 1 EXAT 4102444800
+    SET a 1 PXAT 4102444800123 NX
+    SET a 1 PXAT 4102444800123 XX
+    SET a 2 KEEPTTL
+    SET a 2 GET
+    SET a 3 XX GET EX 50
+    SET a 3 GET KEEPTTL
+    SET a 3 NX GET
+    SET nope 3 XX
+    set a lower
+    SETEX a 10 v
+    PSETEX a 100000 v
+    SETNX a 1
+    SETNX b 1
+    GET a
+    GETEX a PERSIST
+    GETEX a PERSIST
+    GETEX a EX 100
+    GETEX a PXAT 4102444800000
+    GETEX a
+    GETEX a EXAT 1
+    GETDEL b
+    GETDEL nope
+    GETSET k v
+    EXPIRE k 100
+    PEXPIRE k 100000
+    EXPIREAT k 4102444800
+    EXPIRE k 100 GT
+    PERSIST k
+    PERSIST k
+    EXPIRE k -1
+    EXPIRE nope 100
+    INCR n
+    INCRBYFLOAT n 1.5
+    SET n 10
+    DECRBY n 3
+    APPEND n xx
+    SETRANGE n 3 zz
+    SETRANGE n 0 ""
+    MSET a 1 b 2
+    MSETNX a 1 b 2
+    MSETNX m1 1 m2 2
+    COPY a c
+    COPY a c
+    COPY a c DB 1
+    RENAME c d
+    RENAMENX d a
+    RENAMENX d e
+    MOVE e 3
+    UNLINK a nope
+    DEL nope
+    TOUCH b
+    HSET h f 1 g 2
+    HSET h f 1
+    HINCRBY h f 2
+    HINCRBYFLOAT h g 1.5
+    HSETNX h f 9
+    HSETNX h x 9
+    HMSET h a 1
+    HDEL h f nope
+    HDEL h nope
+    SADD st a b c
+    SADD st a
+    SREM st a
+    SREM st nope
+    SMOVE st s2 b
+    SMOVE st s2 nope
+    SMOVE s2 s2 b
+    SPOP st
+    SADD st a b
+    SPOP st 5
+    SPOP st 5
+    SADD s1 a b
+    SINTERSTORE d2 s1 s2
+    SINTERSTORE d2 s1 nope
+    SINTERSTORE d2 s1 nope
+    SUNIONSTORE d2 s1 s2
+    SDIFFSTORE d2 s1 s2
+    ZADD z 1 a 2 b
+    ZADD z 1 a
+    ZADD z NX 5 a
+    ZADD z INCR 1 a
+    ZADD z GT 0 a
+    ZINCRBY z 0 a
+    ZINCRBY z 1 a
+    ZREM z nope
+    ZADD z 3 c 4 d 5 e 6 f
+    ZPOPMIN z
+    ZPOPMIN z 0
+    ZPOPMAX z 1
+    ZMPOP 2 nope z MIN COUNT 2
+    ZMPOP 1 z MAX
+    ZMPOP 1 nope MIN
+    ZADD z 1 a 2 b
+    ZRANGESTORE dz z 0 1
+    ZRANGESTORE dz z 10 11
+    ZRANGESTORE dz z 10 11
+    ZUNIONSTORE dz 1 z
+    ZINTERSTORE dz 2 z nope
+    ZREMRANGEBYSCORE z 100 200
+    ZREMRANGEBYRANK z 0 0
+    SWAPDB 0 1
+    SELECT 5
+    SET q 1
+    SELECT 0
+    MULTI
+    SET a 1
+    GET a
+    INCRBY a 1
+    EXPIREAT a 4102444800
+    EXEC
+    MULTI
+    GET a
+    EXEC
+    MULTI
+    SET a 1
+    HGET a f
+    SELECT 2
+    SET two 2
+    EXEC
+    SET three 3
+    SELECT 0
+    MULTI
+    SET dropped 1
+    DISCARD
+    INCR h
+    FLUSHDB
+    FLUSHDB ASYNC
+    FLUSHALL
+    PUBLISH ch m
+"""
+
+
+class Memory:
+    """A storage that only remembers."""
+
+    def __init__(self) -> None:
+        self.units: list[list[Effect]] = []
+
+    def replay(self) -> Iterator[tuple[bytes, ...]]:
+        return iter(())
+
+    def append(self, unit: Sequence[Effect]) -> None:
+        self.units.append([(db, tuple(args)) for db, args in unit])
+
+    def close(self) -> None:
+        pass
+
+
+def units_of(log: bytes) -> list[list[Effect]]:
+    """The units in an append-only file: SELECT taken out, MULTI and EXEC made one unit."""
+    units: list[list[Effect]] = []
+    database, at, together = 0, 0, False
+    while at < len(log):
+        (_, items), at = parse(log, at)
+        args = tuple(item for _, item in items)
+        name = args[0].upper()
+        if name == b"SELECT":
+            database = int(args[1])
+        elif name in (b"MULTI", b"EXEC"):
+            together = name == b"MULTI"
+            if together:
+                units.append([])
+        elif together:
+            units[-1].append((database, args))
+        else:
+            units.append([(database, args)])
+    return units
+
+
+def rounded(units: list[list[Effect]]) -> list[list[tuple[int, tuple[bytes, ...]]]]:
+    """Units with their names in upper case, and times that depend on the clock to half a minute."""
+    now = time.time_ns() // 1_000_000
+
+    def near(arg: bytes) -> bytes:
+        if len(arg) == 13 and arg.isdigit() and abs(int(arg) - now) < 3_600_000:
+            return b"in %d s" % round((int(arg) - now) / 30_000)
+        return arg
+
+    return [[(db, (args[0].upper(), *map(near, args[1:]))) for db, args in unit] for unit in units]
+
+
+@pytest.fixture(scope="module")
+def logging_server() -> Iterator[servers.RealServer]:
+    binary = servers.redis7_binary()
+    if binary is None:
+        pytest.skip("No redis-server 7 on PATH: apt-get install redis-server.")
+    with servers.RealServer(binary, tcp=False, appendonly=True, options={"aof-use-rdb-preamble": "no"}) as server:
+        if server.version != (7, 0):
+            pytest.skip(f"the truth is redis-server 7.0, not {server.version}")
+        yield server
+
+
+def test_effects(logging_server: servers.RealServer) -> None:
+    memory = Memory()
+    engine, session = Engine(storage=memory), Session()
+    real = Connection(logging_server.socket_path)
+    log = Path(logging_server.directory, "appendonlydir", "appendonly.aof.1.incr.aof")
+    written = logged = 0
+    differences: list[str] = []
+    for line in SCRIPT.split("\n"):
+        args = words(line.strip())
+        if not args:
+            continue
+        real.execute(args)
+        try:
+            engine.execute(session, args)
+        except ReplyError:
+            pass
+        theirs = rounded(units_of(log.read_bytes()))
+        ours = rounded(memory.units)
+        if theirs[written:] != ours[logged:]:
+            differences.append(f"{line.strip()}\n  redis  {theirs[written:]}\n  engine {ours[logged:]}")
+        written, logged = len(theirs), len(ours)
+    real.close()
+    assert written > 80, "the server's log was not read"
+    assert not differences, "\n" + "\n".join(differences)
+
+
+def test_replaying_the_effects_gives_the_same_keyspace() -> None:
+    """A second engine fed with the first one's effects holds the same, after random commands."""
+    from tests.differential.random_commands import Generator
+
+    memory = Memory()
+    engine, session = Engine(storage=memory), Session()
+    for args in Generator(5).commands(5000):
+        try:
+            engine.execute(session, args)
+        except ReplyError:
+            pass
+
+    class Kept(Memory):
+        def replay(self) -> Iterator[tuple[bytes, ...]]:
+            for unit in memory.units:
+                for db, args in unit:
+                    yield b"SELECT", b"%d" % db
+                    yield tuple(args)
+
+    again = Engine(storage=Kept())
+    for one, other in zip(engine.databases, again.databases, strict=True):
+        assert one.values.keys() == other.values.keys()
+        assert one.deadlines == other.deadlines
+        for key, value in one.values.items():
+            twin = other.values[key]
+            assert type(value) is type(twin)
+            assert getattr(value, "scores", value) == getattr(twin, "scores", twin), key
+        other.check()
