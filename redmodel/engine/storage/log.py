@@ -234,6 +234,7 @@ class AppendOnlyLog:
                     files.fsync_directory(folder.path)
                     folder.write_manifest(manifest)
                     files.fsync_directory(self.directory)
+                    files.fsync_directory(self.directory.parent)
                 except OSError:
                     files.close(fd)
                     raise

@@ -176,7 +176,8 @@ class LogWriter:
 
 
 def _sync_each_second(ref: weakref.ref[LogWriter], wake: threading.Event, stop: threading.Event) -> None:
-    while True:
+    # Asked first: a sync clears ``wake``, also when `close` has set it meanwhile.
+    while not stop.is_set():
         wake.wait()
         stop.wait(1.0)
         writer = ref()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 from pathlib import Path
 
@@ -138,3 +139,46 @@ def test_short_writes_are_completed(tmp_path: Path) -> None:
         log.compact([(0, (b"SET", b"a", b"x" * 100))])
         log.append([(2, (b"SET", b"b", b"y" * 100))])
     assert read_log(tmp_path) == [(b"SET", b"a", b"x" * 100), (b"SET", b"b", b"y" * 100)]
+
+
+def test_writers_wait_for_a_background_fsync_that_is_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disk(ShortWrites):
+        slow = False
+        at_work = threading.Event()
+        go_on = threading.Event()
+
+        def fsync(self, fd: int) -> None:
+            if self.slow:
+                self.at_work.set()
+                self.go_on.wait(10)
+
+    monkeypatch.setattr("redmodel.engine.storage.writing._LATE", 0.2)
+    disk = Disk()
+    log = AppendOnlyLog(tmp_path, fsync="everysec", files=disk)
+    list(log.replay())
+    disk.slow = True
+    log.append([(0, (b"SET", b"a", b"1"))])
+    assert disk.at_work.wait(5)
+    began = time.monotonic()
+    log.append([(0, (b"SET", b"b", b"1"))])
+    assert time.monotonic() - began < 0.1, "it is not late yet"
+    time.sleep(0.3)
+    threading.Timer(0.3, disk.go_on.set).start()
+    began = time.monotonic()
+    log.append([(0, (b"SET", b"c", b"1"))])
+    assert time.monotonic() - began > 0.2
+    disk.slow = False
+    log.close()
+
+
+def test_closing_never_waits_for_the_syncing_thread_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "threading.Event.wait",
+        lambda self, timeout=None, wait=threading.Event.wait: wait(self, None if timeout is None else timeout / 1000),
+    )
+    for _ in range(300):
+        log = AppendOnlyLog(tmp_path, fsync="everysec", files=ShortWrites())
+        list(log.replay())
+        log.append([(0, (b"SET", b"a", b"1"))])
+        log.append([(0, (b"SET", b"a", b"1"))])
+        log.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import redis
 
+from redmodel.engine.storage.format import encode_command
 from redmodel.engine.storage.log import AppendOnlyLog
 from tests import servers
 from tests.engine.storage.faulty import incr
@@ -136,3 +138,41 @@ def test_a_fresh_directory_of_redis_server_with_snapshots_says_what_to_do(tmp_pa
     ):
         list(log.replay())
     server.stop()
+
+
+@pytest.mark.skipif(shutil.which("redis-check-aof") is None, reason="no redis-check-aof")
+def test_redis_check_aof_finds_nothing_wrong(tmp_path: Path) -> None:
+    with AppendOnlyLog(tmp_path) as log:
+        list(log.replay())
+        for unit in UNITS:
+            log.append(unit)
+        log.compact([command for unit in UNITS for command in unit])
+        log.append(UNITS[1])
+    manifest = tmp_path / "appendonlydir" / "appendonly.aof.manifest"
+    said = subprocess.run(["redis-check-aof", str(manifest)], capture_output=True, text=True, timeout=20, check=False)
+    assert said.returncode == 0, said.stdout
+    assert "All AOF files and manifest are valid" in said.stdout
+
+
+def test_a_rewrite_interrupted_before_its_clean_up_loads_in_both(tmp_path: Path, starting) -> None:
+    with AppendOnlyLog(tmp_path) as log:
+        list(log.replay())
+        log.append([(0, (b"SET", b"old", b"1"))])
+    folder = tmp_path / "appendonlydir"
+    (folder / "appendonly.aof.1.base.aof").write_bytes(encode_command((b"SET", b"new", b"1")))
+    (folder / "appendonly.aof.2.incr.aof").touch()
+    (folder / "appendonly.aof.manifest").write_text(
+        "file appendonly.aof.1.base.aof seq 1 type b\n"
+        "file appendonly.aof.1.incr.aof seq 1 type h\n"
+        "file appendonly.aof.0.gone.aof seq 1 type h\n"
+        "file appendonly.aof.2.incr.aof seq 2 type i\n"
+    )
+    assert {key for _, key in keyspace(starting(tmp_path).port)} == {b"new"}
+    with AppendOnlyLog(tmp_path) as log:
+        assert [command[1] for command in log.replay() if command[0] == b"SET"] == [b"new"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "appendonly.aof.1.base.aof",
+        "appendonly.aof.2.incr.aof",
+        "appendonly.aof.manifest",
+    ]
+    assert b"type h" not in (folder / "appendonly.aof.manifest").read_bytes()
