@@ -7,6 +7,7 @@ credentials, timeouts and retries of connecting stay in force.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -149,7 +150,10 @@ def _why(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def _not_connected(target: Target, error: Exception) -> ConnectionFailed:
+def _not_connected(target: Target, error: BaseException) -> ConnectionFailed:
+    # redis.asyncio wraps what it meets while it connects.
+    if isinstance(error.__cause__, trouble.RedisError):
+        error = error.__cause__
     if isinstance(error, trouble.AuthenticationError):
         return refused(target, getattr(error, "status_code", None) or "")
     reply = _as_reply(error)
@@ -248,6 +252,9 @@ class AsyncClientExecutor(AsyncPatient):
 
     async def _attempt(self, batch: Batch) -> list[Reply]:
         pool, packed = self._pool, _pack(batch)
+        if not batch.resend:
+            # Lets the loop notice that the server closed an idle connection, before the pool hands it out.
+            await asyncio.sleep(0)
         try:
             connection = await pool.get_connection()
         except _FAILURES as error:

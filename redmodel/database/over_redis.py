@@ -18,9 +18,8 @@ import hiredis
 
 from redmodel.database.forks import forget_after_fork
 from redmodel.database.greeting import Broken, check_greeting, closed, greeting, unreachable, why
-from redmodel.database.patience import Patient, WithErrors
+from redmodel.database.patience import ErrorWatch, Patient, WithErrors
 from redmodel.database.url import Target
-from redmodel.errors import ReplyError
 from redmodel.plan.core import Arg, Batch, Reply
 
 # The stub of hiredis admits tuples of one item only.
@@ -50,17 +49,13 @@ class Connection:
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
-        self._reader = hiredis.Reader(replyError=self._reply_error)
+        self._errors = ErrorWatch()
+        self._reader = hiredis.Reader(replyError=self._errors.reply_error)
         self._feed = self._reader.feed
         self._gets = self._reader.gets
         self._recv = sock.recv
         self._sendall = sock.sendall
         self._timeout = timeout
-        self._errors = False  # set when a reply of the present batch was an error
-
-    def _reply_error(self, text: str) -> ReplyError:
-        self._errors = True
-        return ReplyError(text)
 
     def exchange(self, data: bytes, count: int) -> list[Reply]:
         """Send, and read ``count`` replies; a `WithErrors` list if any of them is an error.
@@ -87,8 +82,8 @@ class Connection:
                         if self._reader.has_data():
                             # Whose reply would that be? Every later one would reach the wrong caller.
                             raise Broken("the server sent more replies than it was asked for")
-                        if self._errors:
-                            self._errors = False
+                        if self._errors.seen:
+                            self._errors.seen = False
                             return WithErrors(replies)
                         return replies
                 feed(recv(_CHUNK) or _ended())

@@ -20,10 +20,10 @@ import hiredis
 
 from redmodel.database.forks import forget_after_fork
 from redmodel.database.greeting import Broken, check_greeting, greeting, unreachable, why
-from redmodel.database.patience import AsyncPatient, WithErrors
+from redmodel.database.patience import AsyncPatient, ErrorWatch, WithErrors
 from redmodel.database.resending import pauses
 from redmodel.database.url import Target
-from redmodel.errors import AuthenticationFailed, ConnectionFailed, ReplyError
+from redmodel.errors import AuthenticationFailed, ConnectionFailed
 from redmodel.plan.core import Arg, Batch, Reply
 
 # The stub of hiredis admits tuples of one item only.
@@ -31,6 +31,13 @@ _pack: Callable[[tuple[Arg, ...]], bytes] = cast("Any", hiredis.pack_command)  #
 _CHUNK = 262_144
 # Bytes that may wait to be written before new batches wait for room: a slow server must not fill our memory.
 _CROWDED = 4_194_304
+
+
+class _Socket(socket.socket):
+    """Closes itself without a warning when it is dropped: its loop was closed by others, and the handle with it."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _Waiting:
@@ -50,11 +57,12 @@ class Link:
     def __init__(self, loop: AbstractEventLoop, sock: socket.socket, timeout: float) -> None:
         self.loop = loop
         self.broken = False
+        self.trouble: Broken | None = None  # how it broke
         self.backlog = 0  # bytes handed to us and not yet to the kernel
         self._sock = sock
         self._timeout = timeout
-        self._reader = hiredis.Reader(replyError=self._reply_error)
-        self._errors = False  # whether the batch whose replies are coming in had an error among them
+        self._errors = ErrorWatch()  # of the batch whose replies are coming in
+        self._reader = hiredis.Reader(replyError=self._errors.reply_error)
         self._retired = False
         self._due: deque[_Waiting] = deque()
         self._out: list[bytes] = []  # what this tick of the loop asked for
@@ -63,10 +71,6 @@ class Link:
         self._heard = 0.0  # when bytes last came, or were first awaited
         self._watch: TimerHandle | None = None
         loop.add_reader(sock, self._readable)
-
-    def __del__(self) -> None:
-        # The loop was closed without us, and the handle with it: nobody else can close the socket.
-        self._sock.close()
 
     def send(self, data: bytes, count: int) -> Future[list[Reply]]:
         """Send with whatever else this tick asks for; the future gets the ``count`` replies, or ``Broken``."""
@@ -106,6 +110,7 @@ class Link:
         if self.broken:
             return
         self.broken = True
+        self.trouble = error
         self.loop.remove_reader(self._sock)
         self.loop.remove_writer(self._sock)
         self._sock.close()
@@ -120,45 +125,49 @@ class Link:
                 waiting.future.set_exception(Broken(error.reason, sent=sent and error.sent))
         self._make_room()
 
-    def _reply_error(self, text: str) -> ReplyError:
-        self._errors = True
-        return ReplyError(text)
-
     def _flush(self) -> None:
+        """Write what this tick asked for; it counts as sent from the first byte that the kernel takes."""
         if self.broken or not self._out:
             return
         data = b"".join(self._out)
-        self._out.clear()
-        if self._watch is None:
-            self._heard = self.loop.time()
-            self._watch = self.loop.call_at(self._heard + self._timeout, self._check_silence)
-        self._write(memoryview(data))
-
-    def _write(self, view: memoryview) -> None:
         try:
-            sent = self._sock.send(view)
+            sent = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as error:
             self.fail(Broken(why(error)))
             return
-        self.backlog -= sent
-        self._heard = self.loop.time()  # a long upload is no silence
-        if sent == len(view):
-            if self._rest is not None:
-                self._rest = None
-                self.loop.remove_writer(self._sock)
-                self._flush()
-        else:
-            if self._rest is None:
-                self.loop.add_writer(self._sock, self._writable)
-            self._rest = view[sent:]
-        if self._room and not self.crowded:
-            self._make_room()
+        self._out.clear()
+        if self._watch is None:
+            self._watch = self.loop.call_later(self._timeout, self._check_silence)
+        self._wrote(sent)
+        if sent < len(data):
+            self._rest = memoryview(data)[sent:]
+            self.loop.add_writer(self._sock, self._writable)
 
     def _writable(self) -> None:
-        if self._rest is not None:
-            self._write(self._rest)
+        """Write more of what the kernel had no room for, and then what was asked for meanwhile."""
+        if self._rest is None:
+            return
+        try:
+            sent = self._sock.send(self._rest)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.fail(Broken(why(error)))
+            return
+        self._wrote(sent)
+        self._rest = self._rest[sent:]
+        if not self._rest:
+            self._rest = None
+            self.loop.remove_writer(self._sock)
+            self._flush()
+
+    def _wrote(self, count: int) -> None:
+        self.backlog -= count
+        self._heard = self.loop.time()  # a long upload is no silence
+        if self._room and not self.crowded:
+            self._make_room()
 
     def _make_room(self) -> None:
         waiting, self._room = self._room, []
@@ -189,7 +198,7 @@ class Link:
                         return
                     replies.append(reply)
                 due.popleft()
-                errors, self._errors = self._errors, False
+                errors, self._errors.seen = self._errors.seen, False
                 # A cancelled task's replies are dropped here, in their turn: the next ones belong to somebody else.
                 if not waiting.future.done():
                     waiting.future.set_result(WithErrors(replies) if errors else replies)
@@ -364,6 +373,8 @@ async def open_link(target: Target, loop: AbstractEventLoop) -> Link:
             commands = greeting(target)
             replies = await link.send(b"".join([_pack(args) for args in commands]), len(commands))
             check_greeting(target, replies)
+            if link.trouble is not None:
+                raise link.trouble
     except BaseException as error:
         if link is not None:
             link.fail(Broken("it was not let in"))
@@ -392,7 +403,7 @@ async def _open_socket(target: Target, loop: AbstractEventLoop) -> socket.socket
 
 
 async def _connect(loop: AbstractEventLoop, family: int, address: Any) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = _Socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         await loop.sock_connect(sock, address)

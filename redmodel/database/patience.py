@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from redmodel.database.greeting import Broken, broken, closed
 from redmodel.database.resending import mend, pauses
 from redmodel.database.url import Target
-from redmodel.errors import AuthenticationFailed, ConnectionFailed
+from redmodel.errors import AuthenticationFailed, ConnectionFailed, ReplyError
 from redmodel.plan.core import Batch, Reply
 
 if TYPE_CHECKING:
@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 
 class WithErrors(list[Reply]):
     """Replies of which at least one is an error, so that nobody has to look through all replies for one."""
+
+
+class ErrorWatch:
+    """Makes a parser's error replies, and remembers that there was one.
+
+    An object of its own and not a method of the connection: the parser would keep the connection alive for ever.
+    """
+
+    __slots__ = ("seen",)
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def reply_error(self, text: str) -> ReplyError:
+        """An error reply as a value."""
+        self.seen = True
+        return ReplyError(text)
 
 
 class _Patience:

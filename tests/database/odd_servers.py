@@ -7,9 +7,11 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
+
+import hiredis
 
 
 class OddServer:
@@ -62,21 +64,14 @@ class OddServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def read_commands(connection: socket.socket, count: int) -> list[list[bytes]]:
-    """Read that many commands; EOFError when the client leaves before."""
-    import hiredis
-
-    # A request is an array of bulk strings, so a reply parser reads it.
+def commands(connection: socket.socket) -> Iterator[list[bytes]]:
+    """The commands that a client sends, until it leaves."""
+    # A request is an array of bulk strings, so a parser of replies reads it.
     reader = hiredis.Reader()
-    commands: list[list[bytes]] = []
-    while len(commands) < count:
-        while (command := reader.gets()) is False:
-            data = connection.recv(65536)
-            if not data:
-                raise EOFError
-            reader.feed(data)
-        commands.append(command)
-    return commands
+    while data := connection.recv(65536):
+        reader.feed(data)
+        while (command := reader.gets()) is not False:
+            yield command
 
 
 def cutting_proxy(path: str, cut: Callable[[int], int | None]) -> OddServer:
