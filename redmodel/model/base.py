@@ -44,15 +44,16 @@ class ModelMeta(ModelMetaclass):
         **kwargs: Any,
     ) -> type:
         if not any(isinstance(base, ModelMeta) for base in bases):
-            return cast("type", super().__new__(mcls, name, bases, namespace, **kwargs))
-        origin = (kwargs.get("__pydantic_generic_metadata__") or {}).get("origin")
+            return super().__new__(mcls, name, bases, namespace, **kwargs)
+        generic: dict[str, Any] = kwargs.get("__pydantic_generic_metadata__") or {}
+        origin = generic.get("origin")
         if prefix is not None:
             check_prefix(prefix, name)
         elif origin is not None:
             prefix = origin.__redmodel_prefix__
         check_names(name, namespace, Model)
         if ttl is _INHERITED:
-            ttl_ms = next((base.__redmodel_ttl__ for base in bases if isinstance(base, ModelMeta)), None)
+            ttl_ms: int | None = next((getattr(base, "__redmodel_ttl__", None) for base in bases), None)
         else:
             ttl_ms = None if ttl is None else span_milliseconds(ttl, f"{name}: ttl=")
 
@@ -69,7 +70,7 @@ class ModelMeta(ModelMetaclass):
         if prefix is not None and origin is None and cls.__pydantic_fields_complete__:
             # Annotations that are text may name Key otherwise, or something else Key: now they are known.
             others = [key for key in key_fields(cls) if key != "id"]
-            if wanted and others or not wanted and not others and "id" not in cls.__pydantic_fields__:
+            if (wanted and others) or (not wanted and not others and "id" not in cls.__pydantic_fields__):
                 cls = build(not wanted)
         cls.__redmodel_prefix__ = prefix
         cls.__redmodel_ttl__ = ttl_ms
@@ -78,11 +79,12 @@ class ModelMeta(ModelMetaclass):
             claim(prefix, cls)
             if cls.__pydantic_complete__:
                 cls.__redmodel_schema__ = _make_schema(cls)
-        return cast("type", cls)
+        made: type = cls
+        return made
 
     if not TYPE_CHECKING:  # a checker would let every attribute pass
 
-        def __getattr__(cls, name: str) -> Any:
+        def __getattr__(cls, name: str) -> Any:  # noqa: N805 - a metaclass has classes for instances
             if not _building.get() and name in cls.__dict__.get("__pydantic_fields__", ()):
                 return reference(cls, name)
             return super().__getattr__(name)
@@ -92,11 +94,11 @@ class Model(BaseModel, metaclass=ModelMeta):
     """A Pydantic model whose objects are kept as Redis hashes.
 
     ``class User(Model, prefix="users", ttl=timedelta(hours=1))`` keeps its records at ``users:<id>``. A class without a
-    prefix is a base for others: it can't be saved, and its subclasses choose their own. Unless the class declares ``id``, or
-    another field as ``Key[...]``, it gets ``id: str``, generated and sorted by time.
+    prefix is a base for others: it can't be saved, and its subclasses choose their own. Unless the class declares an
+    ``id``, or another field as ``Key[...]``, it gets ``id: str``, generated and sorted by time.
 
-    Assignments are validated; switch that off with ``model_config = ConfigDict(validate_assignment=False)``, and wrong values
-    are still refused when they are saved.
+    Assignments are validated; switch that off with ``model_config = ConfigDict(validate_assignment=False)``, and wrong
+    values are still refused when they are saved.
 
     >>> class Point(Model, prefix="points"):
     ...     x: int
@@ -126,8 +128,8 @@ class _Identified(Model):
 def _with_id(bases: tuple[type[Any], ...]) -> tuple[type[Any], ...]:
     if Model in bases:
         return tuple(_Identified if base is Model else base for base in bases)
-    if Generic in bases:  # type: ignore[comparison-overlap]
-        at = bases.index(Generic)  # type: ignore[arg-type]
+    if Generic in bases:
+        at = bases.index(Generic)
         return (*bases[:at], _Identified, *bases[at:])
     return (*bases, _Identified)
 
@@ -148,23 +150,24 @@ def schema_of(model: type[M] | M) -> Schema[M]:
     return schema if schema is not None else _late_schema(model if isinstance(model, type) else type(model))
 
 
-def _late_schema(cls: type[Any]) -> Schema[Any]:
-    name = cls.__qualname__
+def _late_schema(cls: Any) -> Schema[Any]:
+    name: str = cls.__qualname__
     if not isinstance(cls, ModelMeta):
         raise SchemaError(f"{name} is no redmodel.Model: derive it from Model and give it a prefix.")
-    if cls.__redmodel_prefix__ is None:  # type: ignore[attr-defined]
+    model = cast("type[Model]", cls)
+    if model.__redmodel_prefix__ is None:
         raise SchemaError(
-            f"{name} has no prefix, so its records have no keys. Declare `class {name}(Model, prefix={name.lower() + 's'!r})`."
+            f"{name} has no prefix, so its records have no keys. "
+            f"Declare `class {name}(Model, prefix={name.lower() + 's'!r})`."
         )
-    if cls.__pydantic_generic_metadata__["parameters"]:  # type: ignore[attr-defined]
+    if model.__pydantic_generic_metadata__["parameters"]:
         raise SchemaError(f"{name} is generic: name its types, as in {name}[int].")
     try:
-        cls.model_rebuild()  # type: ignore[attr-defined]
+        model.model_rebuild()
     except (PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise SchemaError(f"{name} names a type that is not defined (yet): {error}") from error
-    schema = _make_schema(cls)
-    cls.__redmodel_schema__ = schema  # type: ignore[attr-defined]
-    return schema
+    model.__redmodel_schema__ = _make_schema(model)
+    return model.__redmodel_schema__
 
 
 _slot: Any = Model.__dict__["__redmodel_loaded__"]

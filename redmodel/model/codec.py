@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from pydantic import SecretBytes, SecretStr, ValidationError
 from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
@@ -16,7 +16,7 @@ from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
 from redmodel.errors import EncodingError
 from redmodel.model.equality import same
 from redmodel.model.scalars import NUL, SCALAR_TYPES, Scalar, choices_of, escape, unescape
-from redmodel.model.shapes import Core, FieldShape, ModelShape, as_json, mentions, read_field
+from redmodel.model.shapes import Core, FieldShape, ModelShape, as_json, core, mentions, read_field
 
 _STORED_JSON: dict[str, Any] = {
     # JSON as we store it, whatever the model's own JSON looks like for the users of its web API.
@@ -24,7 +24,6 @@ _STORED_JSON: dict[str, Any] = {
     "val_json_bytes": "base64",
     "ser_json_inf_nan": "strings",
     "ser_json_timedelta": "iso8601",
-    "ser_json_temporal": "iso8601",
 }
 _ALWAYS_READ_BACK = ("decimal", "timedelta")
 _UNORDERED = ("set", "frozenset", "typed-dict")  # equal values of these may list their items in different orders
@@ -33,17 +32,17 @@ _PLAIN_BASES = (datetime, date, time, timedelta, float)
 
 def storage_config(config: dict[str, Any]) -> CoreConfig:
     """A model's core config with the settings that stored JSON needs."""
-    merged: Any = {**config, **_STORED_JSON}
-    for unwanted in ("strict", "extra_fields_behavior", "ser_json_temporal"):
+    merged = {**config, **_STORED_JSON}
+    for unwanted in ("strict", "extra_fields_behavior"):
         merged.pop(unwanted, None)
-    return merged
+    return cast("CoreConfig", merged)
 
 
 class FieldCodec:
     """Writes and reads one field.
 
     ``write`` is the careful way: any value in, exact bytes or EncodingError out. The generated encoder of
-    :mod:`redmodel.model.program` takes short cuts for the values that ``plain`` describes, and calls ``write`` for others.
+    :mod:`redmodel.model.program` takes short cuts for the plainest values, and calls ``write`` for all others.
     """
 
     __slots__ = (
@@ -105,7 +104,7 @@ class FieldCodec:
         if self.kind in ("json", "text"):
             bare = {k: v for k, v in schema.items() if k != "serialization"} if self.kind == "json" else schema
             self.flags = {"by_alias": False, "by_name": True} if mentions(schema, "validation_alias") else {}
-            self.serializer = SchemaSerializer(with_definitions(bare, model), config)  # type: ignore[arg-type]
+            self.serializer = SchemaSerializer(core(with_definitions(bare, model)), config)
             self.unordered = any(mentions(schema, "type", kind) for kind in _UNORDERED)
         self.write_none = None if self.absent_is_none else NUL
         self.reads = self._reader()
@@ -143,7 +142,7 @@ class FieldCodec:
         )
 
     def write_again(self, value: object, stored: bytes | None) -> bytes | None:
-        """Like ``write``, but returns ``stored`` itself if that already means ``value``: sets have no order to compare."""
+        """Like ``write``, but returns ``stored`` itself if that already means ``value``: sets have no order."""
         fresh = self.write(value)
         if stored is None or fresh is None or fresh == stored:
             return fresh
@@ -153,7 +152,7 @@ class FieldCodec:
             return fresh
 
     def agree(self, value: object, back: object) -> bool:
-        """Whether a value that was read back is the one written; what can't be compared must at least be written alike."""
+        """Whether a value that was read back is the one written; what can't be compared must be written alike."""
         opaque: list[object] = []
         return same(value, back, opaque) and (not opaque or self.write_text(value) == self.write_text(back))
 
@@ -184,7 +183,7 @@ class FieldCodec:
             kept = value.get_secret_value()
             return escape(kept.encode() if isinstance(kept, str) else kept)
         assert self.serializer is not None
-        aliases = {"by_alias": False} if self.flags else {}
+        aliases: dict[str, Any] = {"by_alias": False} if self.flags else {}
         if self.kind == "text":
             text = self.serializer.to_python(value, mode="json", warnings=False, round_trip=True, **aliases)
             if not isinstance(text, str):
@@ -229,7 +228,7 @@ class LazyValidator:
 
     def __call__(self) -> SchemaValidator:
         if self._validator is None:
-            self._validator = SchemaValidator(self._schema, self._config)  # type: ignore[arg-type]
+            self._validator = SchemaValidator(core(self._schema), self._config)
         return self._validator
 
 
@@ -251,9 +250,9 @@ def read_as_json(shape: FieldShape, model: ModelShape) -> Core:
 
 
 def _is_equal_subclass(value: object, back: Any) -> bool:
-    # numpy's float64, and the datetimes of libraries that stop the clock in tests, mean no more than what they derive from.
-    base = type(back)
-    if base not in _PLAIN_BASES or type(value) is base or not isinstance(value, base):
+    # numpy's float64, and the datetimes of libraries that stop the clock in tests, mean no more than their base.
+    base = next((plain for plain in _PLAIN_BASES if type(back) is plain), None)
+    if base is None or type(value) is base or not isinstance(value, base):
         return False
     return bool(value == back) and getattr(value, "fold", 0) == getattr(back, "fold", 0)
 

@@ -39,7 +39,7 @@ def declares_id(bases: tuple[type[Any], ...], namespace: dict[str, Any]) -> bool
 
 
 def check_names(cls_name: str, namespace: dict[str, Any], base: type[Any]) -> None:
-    """Raises SchemaError for names that a field can't have, before Pydantic warns of them; ``base`` has the taken ones."""
+    """Raises SchemaError for names that no field can have, before Pydantic warns of them; ``base`` has those taken."""
     mangled = f"_{cls_name.lstrip('_')}__"
     for name, annotation in annotations_of(namespace).items():
         if name.startswith(("__", mangled)) and not (name.startswith("__") and name.endswith("__")):
@@ -48,6 +48,6 @@ def check_names(cls_name: str, namespace: dict[str, Any], base: type[Any]) -> No
             continue
         if name != "id" and hasattr(base, name):
             raise SchemaError(
-                f"{cls_name}.{name}: every model has an attribute of this name. Rename the field and keep the outer name "
-                f"with an alias: {name}_: ... = Field(alias={name!r})."
+                f"{cls_name}.{name}: every model has an attribute of this name. Rename the field, and keep the outer "
+                f"name with an alias: {name}_: ... = Field(alias={name!r})."
             )

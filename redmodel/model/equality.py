@@ -1,4 +1,4 @@
-"""One function: is a value that was read back the value that was written? Stricter than ``==``, and never wrong about NaN."""
+"""One question: is a value that was read back the value that was written? Stricter than ``==``, and right about NaN."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def same(a: object, b: object, opaque: list[object] | None = None) -> bool:
 
     NaN is the same as NaN, ``0.0`` is not ``-0.0``, ``Decimal("1.0")`` not ``Decimal("1.00")``, True not 1. Two aware
     datetimes are the same if they name one instant and show one wall time; the name of the zone is not kept. Objects
-    without an ``__eq__`` are not the same, unless ``opaque`` is given: then they pass, and are put there for another test.
+    without an ``__eq__`` are not the same, unless ``opaque`` is given: then they pass, and are put there for another
+    test.
     """
     if type(a) is not type(b):
         return False

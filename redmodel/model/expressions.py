@@ -1,4 +1,4 @@
-"""What a query says: conditions, orders, and the field references that make them. Pure data, nothing is evaluated here."""
+"""What a query says: conditions, orders, and the field references that make them. Pure data; nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -186,13 +186,13 @@ METHOD_NAMES = frozenset({"in_", "not_in", "between", "is_null", "contains"})
 
 def path_of(reference: FieldRef[Any]) -> str:
     """The path that a reference stands for: ``path_of(User.address.city)`` is ``"address.city"``."""
-    return reference._redmodel_path
+    return reference._redmodel_path  # pyright: ignore[reportPrivateUsage]
 
 
 def order_of(key: FieldRef[Any] | Order) -> Order:
     """What ``order_by`` was given, as an :class:`Order`; QueryError if it is neither a field nor an order."""
     if isinstance(key, Order):
         return key
-    if isinstance(key, FieldRef):
+    if isinstance(key, FieldRef):  # pyright: ignore[reportUnnecessaryIsInstance]
         return +key
     raise QueryError(f"order_by takes indexed fields (User.age, -User.age), not {type(key).__name__}.")

@@ -1,7 +1,7 @@
 """How fields are declared: ``Indexed``, ``Unique``, ``Embedded``, ``Key``, ``TTL`` and ``Field``.
 
-To a type checker the first three are descriptors: on the class they give a :class:`FieldRef` (or the nested class), on an
-instance the plain value. At run time each is ``Annotated[T, mark]``, so Pydantic sees ``T`` and nothing else.
+To a type checker the first three are descriptors: on the class they give a :class:`FieldRef` (or the nested class), on
+an instance the plain value. At run time each is ``Annotated[T, mark]``, so Pydantic sees ``T`` and nothing else.
 What the marks mean is decided elsewhere; this file only declares them and finds them again.
 """
 
@@ -45,7 +45,8 @@ class TTL:
 
     The field must be allowed to vanish: it needs a default, or must accept None.
 
-    Args: any of days, hours, minutes, seconds, milliseconds; they add up. Raises SchemaError unless the sum is positive.
+    Args: any of days, hours, minutes, seconds, milliseconds; they add up. Raises SchemaError unless the sum is
+    positive.
 
     >>> TTL(minutes=5).milliseconds
     300000
@@ -101,7 +102,7 @@ if TYPE_CHECKING:
         def __set__(self, instance: object, value: V) -> None: ...
 
     class Embedded(Generic[V]):
-        """A nested model whose own indexed fields can be asked for: ``address: Embedded[Address]``, ``User.address.city``.
+        """A nested model whose indexed fields can be asked for: ``address: Embedded[Address]``, ``User.address.city``.
 
         ``Embedded[list[Item]]`` indexes the fields of every item. The nested value is stored as JSON in one hash field.
         """

@@ -16,7 +16,7 @@ from redmodel.model.tokens import number_text
 
 
 def id_codec(codec: FieldCodec, schema: Core, model: ModelShape) -> Callable[[object], bytes]:
-    """The function that turns an id, as a user gives it, into its bytes in a key. SchemaError if no id is of this type."""
+    """The function that turns an id, as a user gives it, into its bytes in a key. SchemaError for types of no id."""
     name, field = model.cls.__name__, codec.name
     if codec.nullable:
         raise SchemaError(f"{name}.{field} is the id, so it can't be None: leave the None out of its type.")
@@ -40,7 +40,9 @@ def id_codec(codec: FieldCodec, schema: Core, model: ModelShape) -> Callable[[ob
             raise
         except (RedModelError, ValueError) as error:
             why = "it is not valid Unicode" if isinstance(error, UnicodeError) else error
-            raise InvalidId(f"{name}: no id can be {_shown(value)}: {why}", model=name, field=field, value=value) from error
+            raise InvalidId(
+                f"{name}: no id can be {_shown(value)}: {why}", model=name, field=field, value=value
+            ) from error
         return check_id_bytes(found, name, value)
 
     return id_bytes

@@ -30,10 +30,10 @@ class IdFactory:
     """
 
     def __init__(self) -> None:
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
-        # Also runs in the child after a fork: the parent's lock may be held there, and its counter is the parent's.
+    def forget(self) -> None:
+        """Start afresh. For the child after a fork: the parent's lock may be held there, and its counter is taken."""
         self._lock = threading.Lock()
         self._millisecond = 0
         self._low = 0
@@ -62,4 +62,4 @@ new_id = IdFactory()
 """Makes the next id, for instance ``"01JD7Z8N3Q5R2V0W4X6Y8Z1A3B"``; the default of a generated ``id`` field."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=new_id._forget)
+    os.register_at_fork(after_in_child=new_id.forget)

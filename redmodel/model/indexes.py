@@ -1,4 +1,4 @@
-"""The indexes of a model: which there are, which entries a record holds in each, and the tokens and scores of queries."""
+"""The indexes of a model: which there are, the entries that a record holds, and the tokens and scores of queries."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Step: TypeAlias = tuple[str, bool]
 
 
 Entry: TypeAlias = tuple[bytes, bytes, bytes, bytes]
-"""One entry that a record holds, as ``(kind, path, token, score)``: a member of the set of a token (``=``), of a sorted set
-at a score (``#``), or of the hash of unique values (``!``). A bare tuple: records have many, and a class costs seven times."""
+"""One entry that a record holds, as ``(kind, path, token, score)``: in the set of a token (``=``), in a sorted set at a
+score (``#``), or in the hash of unique values (``!``). A bare tuple: a record has many, a class costs seven times."""
 
 _EXACT = 1 << 53
 
 
 class Index:
-    """One index of a model. ``position`` is the field it comes from; ``many`` says that a record may hold several entries."""
+    """One index of a model. ``position`` is its field's; ``many`` says that a record may hold several entries."""
 
     __slots__ = (
         "_leaf",
@@ -209,7 +209,7 @@ def _distinct(entries: list[Entry]) -> list[Entry]:
 
 
 def find_indexes(model: ModelShape, positions: dict[str, int]) -> list[Index]:
-    """Every index that a model's fields and its embedded models declare. Raises SchemaError for those that can't work."""
+    """Every index that a model and its embedded models declare. Raises SchemaError for those that can't work."""
     return list(_walk(model, model.cls, model.fields, positions, (), (model.cls,), None, False))
 
 

@@ -1,4 +1,4 @@
-"""The names of Redis keys: which prefixes are allowed, and how ids and side keys are spelled. No model is known here."""
+"""The names of Redis keys: which prefixes are allowed, how ids and side keys are spelled. No model is known here."""
 
 from __future__ import annotations
 

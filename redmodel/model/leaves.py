@@ -11,7 +11,7 @@ from pydantic_core import SchemaValidator, to_json
 from redmodel.errors import QueryError, SchemaError
 from redmodel.model.codec import FieldCodec, LazyValidator, storage_config, with_definitions
 from redmodel.model.scalars import choices_of, unescape
-from redmodel.model.shapes import Core, ModelShape, peel, read_field, resolve
+from redmodel.model.shapes import Core, ModelShape, choices_in, peel, read_field, resolve
 from redmodel.model.tokens import (
     Number,
     date_number,
@@ -38,8 +38,8 @@ _TRANSFORMS = ("type", "strip_whitespace", "to_lower", "to_upper")
 class Leaf:
     """The type of one indexed value.
 
-    ``number`` is None for types without an order that Redis could keep; ``text`` makes the same bytes of equal values and
-    different bytes of different ones.
+    ``number`` is None for types without an order that Redis could keep; ``text`` makes the same bytes of equal values,
+    and different bytes of different ones.
     """
 
     __slots__ = ("_read", "kind", "number", "text")
@@ -96,8 +96,7 @@ def leaf_of(name: str, schema: Core, model: ModelShape, where: str) -> Leaf:
     if kind == "str":
         return Leaf(kind, str.encode, None, _bare_validator(inner, model))
     if kind in ("bytes", "bool"):
-        text = bytes if kind == "bytes" else _bool_text
-        return Leaf(kind, text, None, _bare_validator(inner, model))
+        return Leaf(kind, bytes if kind == "bytes" else _bool_text, None, _bare_validator(inner, model))
     if kind == "uuid":
         return Leaf(kind, lambda value: str(value).encode(), None, _bare_validator(inner, model))
     if kind in ("enum", "literal"):
@@ -128,7 +127,7 @@ def _union_leaf(inner: Core, schema: Core, model: ModelShape, where: str) -> Lea
     config = storage_config(model.config)
     if inner["type"] != "union":
         return Leaf(inner["type"], to_json, None, LazyValidator(with_definitions(inner, model), config))
-    branches = [c[0] if isinstance(c, tuple) else c for c in inner["choices"]]
+    branches = choices_in(inner)
     kinds = {resolve(branch, model.by_reference)["type"] for branch in branches}
     if kinds <= {"int", "float", "none"}:
         return Leaf("int", _text_of_number(_plain_number), _plain_number, LazyValidator(inner, config))
@@ -158,7 +157,11 @@ def _choice_text(choices: dict[object, bytes]) -> Callable[[Any], bytes]:
 def _bare_validator(inner: Core, model: ModelShape) -> Callable[[], SchemaValidator]:
     """A validator of the type without its limits: ``User.age >= -1`` may be asked where ages are never negative."""
     bare = {key: inner[key] for key in _TRANSFORMS if key in inner}
-    config = {key: value for key, value in model.config.items() if key in ("str_strip_whitespace", "str_to_lower", "str_to_upper")}
+    config = {
+        key: value
+        for key, value in model.config.items()
+        if key in ("str_strip_whitespace", "str_to_lower", "str_to_upper")
+    }
     if bare["type"] in ("float", "decimal"):
         bare["allow_inf_nan"] = True
     return LazyValidator(bare, config)  # type: ignore[arg-type]

@@ -26,7 +26,8 @@ def matches(condition: Condition, obj: Model) -> bool:
     """Whether a record meets a condition; the answer is the one that the indexes give.
 
     Values are compared exactly, also where an index holds a hash. None equals None and is neither above nor below
-    anything; ``!=`` and ``~`` are complements, so they hold for records without a value. Of a collection, one item decides.
+    anything; ``!=`` and ``~`` are complements, so they hold for records without a value. Of a collection, one item
+    decides.
     Raises UnindexedField or QueryError as a query would.
     """
     return matcher((condition,), schema_of(obj))(obj)
@@ -37,7 +38,7 @@ def matcher(conditions: Sequence[Condition], schema: Schema[Any]) -> Test:
     tests = [_test(condition, schema) for condition in conditions]
     if len(tests) == 1:
         return tests[0]
-    return lambda obj: all([test(obj) for test in tests])
+    return lambda obj: all([test(obj) for test in tests])  # noqa: C419 - a list is faster
 
 
 def _test(condition: Condition, schema: Schema[Any]) -> Test:
@@ -45,7 +46,7 @@ def _test(condition: Condition, schema: Schema[Any]) -> Test:
         return matcher(condition.conditions, schema)
     if isinstance(condition, Or):
         either = [_test(part, schema) for part in condition.conditions]
-        return lambda obj: any([test(obj) for test in either])
+        return lambda obj: any([test(obj) for test in either])  # noqa: C419
     if isinstance(condition, Not):
         inner = _test(condition.condition, schema)
         return lambda obj: not inner(obj)

@@ -1,6 +1,6 @@
 """The hot path: one encoder and one decoder per model, as Python source made from its codecs and compiled at first use.
 
-Both take short cuts for what is nearly always there, and hand every other value to the codec, which is careful and slow.
+Both take short cuts for what is nearly always there, and hand all other values to the codecs, careful and slow.
 """
 
 from __future__ import annotations
@@ -142,13 +142,18 @@ def _flat_shape(codec: FieldCodec, names: dict[str, Any], i: int) -> tuple[str, 
 
 def _plain_model(inner: Core) -> bool:
     allowed = {"type", "cls", "schema", "config", "ref", "metadata", "custom_init", "root_model", "generic_origin"}
-    if set(inner) - allowed or inner.get("custom_init") or inner.get("root_model") or inner["schema"]["type"] != "model-fields":
+    if (
+        set(inner) - allowed
+        or inner.get("custom_init")
+        or inner.get("root_model")
+        or inner["schema"]["type"] != "model-fields"
+    ):
         return False
     return not (set(inner.get("config", {})) - {"title"}) and not inner["schema"].get("computed_fields")
 
 
 def _flat_test(schema: Core, place: str, names: dict[str, Any]) -> str | None:
-    """An expression that is true if the value at ``place`` has exactly the scalar type; None if there is no such test."""
+    """An expression that is true if the value at ``place`` has exactly the scalar type; None if there is none."""
     if schema["type"] == "default" and not schema.get("validate_default"):
         return _flat_test(schema["schema"], place, names)
     if schema["type"] == "nullable":
@@ -254,7 +259,9 @@ def _read_textual(marker: bool, reads: Callable[[bytes], object] | None) -> Call
     return read
 
 
-def _explainer(codecs: Sequence[FieldCodec], model: ModelShape) -> Callable[[Sequence[bytes | None], bytes, Exception], NoReturn]:
+def _explainer(
+    codecs: Sequence[FieldCodec], model: ModelShape
+) -> Callable[[Sequence[bytes | None], bytes, Exception], NoReturn]:
     def explain(values: Sequence[bytes | None], key: bytes, error: Exception) -> NoReturn:
         name = model.cls.__name__
         place = key.decode("utf-8", "backslashreplace")
@@ -291,7 +298,7 @@ def _explainer(codecs: Sequence[FieldCodec], model: ModelShape) -> Callable[[Seq
 def verified(
     encode: Encoder, decode: Decoder, expiries: int, codecs: Sequence[FieldCodec], model: ModelShape
 ) -> Encoder:
-    """An encoder for models whose own validators run on load: each record is read back and compared before it is written."""
+    """An encoder for models whose own validators run on load: it reads each record back, and compares."""
 
     nothing = [None] * expiries
 
@@ -307,7 +314,8 @@ def verified(
         for codec in codecs:
             if not codec.agree(getattr(obj, codec.name), getattr(back, codec.name)):
                 raise codec.refuse(
-                    getattr(obj, codec.name), "the model's validators change it when it is read back; make them idempotent"
+                    getattr(obj, codec.name),
+                    "the model's validators change it when it is read back; make them idempotent",
                 )
         return stored
 
@@ -316,7 +324,12 @@ def verified(
 
 def _compile(signature: str, lines: list[str], otherwise: str, names: dict[str, Any], model: ModelShape) -> Any:
     """Compiles a function whose body is tried; if anything at all goes wrong, ``otherwise`` is its answer."""
-    body = ["    try:", *(f"    {line}" for line in lines), "    except Exception as error:", f"        return {otherwise}"]
+    body = [
+        "    try:",
+        *(f"    {line}" for line in lines),
+        "    except Exception as error:",
+        f"        return {otherwise}",
+    ]
     source = "\n".join([f"def {signature}:", *body])
     function = signature.partition("(")[0]
     exec(compile(source, f"<redmodel {function} of {model.cls.__qualname__}>", "exec"), names)  # noqa: S102

@@ -1,4 +1,4 @@
-"""Which model holds which prefix, in this process. Models are remembered weakly: a class that is gone frees its prefix."""
+"""Which model holds which prefix, in this process. Models are remembered weakly: a class that is gone frees its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _lock = Lock()
 
 
 def claim(prefix: str, model: type) -> None:
-    """Gives ``prefix`` to ``model``. Raises SchemaError if the keys of another living model could be mistaken for its own.
+    """Gives ``prefix`` to ``model``. Raises SchemaError if keys of another living model could be mistaken for its own.
 
     A class of the same module and name replaces its former self: a reloaded module, a notebook cell run again.
     """
@@ -25,7 +25,9 @@ def claim(prefix: str, model: type) -> None:
         for taken, owner in _rivals(prefix, model):
             where = f"{owner.__module__}.{owner.__qualname__}"
             if taken == prefix:
-                raise SchemaError(f"{model.__qualname__}: the prefix {prefix!r} already belongs to {where}; choose another.")
+                raise SchemaError(
+                    f"{model.__qualname__}: the prefix {prefix!r} already belongs to {where}; choose another."
+                )
             raise SchemaError(
                 f"{model.__qualname__}: the prefix {prefix!r} and {taken!r} of {where} overlap: the record "
                 f"'{max(prefix, taken, key=len)}:1' could belong to both. Choose another separator than ':'."

@@ -1,4 +1,4 @@
-"""The text that scalars have in Redis: one writer and, where Pydantic can't read the bytes itself, one reader for each type."""
+"""The text that scalars have in Redis: a writer for each type, and a reader where Pydantic can't take the bytes."""
 
 from __future__ import annotations
 
@@ -147,6 +147,6 @@ def choices_of(inner: dict[str, Any]) -> dict[object, bytes] | None:
         texts = [to_json(value) for value in values]
     else:
         return None
-    if inner["type"] == "literal" and len({(type(v), v) for v in members}) != len(set(members)):
+    if len(set(members)) != len(members):
         return None  # 1 and True are one key of a dict
     return dict(zip(members, texts, strict=True)) if len(set(texts)) == len(texts) else None

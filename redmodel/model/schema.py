@@ -17,7 +17,7 @@ from redmodel.model.identity import id_codec
 from redmodel.model.indexes import Entry, Index, find_indexes
 from redmodel.model.keys import side_key
 from redmodel.model.program import compile_decoder, compile_encoder, verified
-from redmodel.model.shapes import ModelShape, read_model
+from redmodel.model.shapes import read_model
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -149,7 +149,8 @@ class Schema(Generic[M]):
         if path == self.fields[0].name:
             return f"{self.name}.{path} is the id, which has no index: use get() or get_many()."
         if rest:
-            return f"{self.name}.{path} has no index: declare `{name}: Embedded[...]`, and `{rest}: Indexed[...]` inside it."
+            inside = f"declare `{name}: Embedded[...]`, and `{rest}: Indexed[...]` inside it"
+            return f"{self.name}.{path} has no index: {inside}."
         known = self.model.__pydantic_fields__.get(name)
         if known is None:
             return f"{self.name} has no field {path!r}. Its indexed fields are {', '.join(self._by_path) or 'none'}."
@@ -181,7 +182,9 @@ def _check_fields(model: type[BaseModel], names: list[str]) -> None:
     if len(names) > FIELD_LIMIT:
         raise SchemaError(f"{where} has {len(names)} fields; at most {FIELD_LIMIT} are allowed. Nest some in a model.")
     if model.model_config.get("extra") == "allow":
-        raise SchemaError(f"{where}: extra='allow' can't be kept, as undeclared values have no type. Declare a dict field.")
+        raise SchemaError(
+            f"{where}: extra='allow' can't be kept, as undeclared values have no type. Declare a dict field."
+        )
     for name in names:
         if not name.isidentifier():
             raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
@@ -203,7 +206,9 @@ def _field_spec(model: type[BaseModel], position: int, codec: FieldCodec) -> Fie
         if any(not isinstance(mark, TTL) for mark in marks_of(info.metadata)):
             raise SchemaError(f"{where} is indexed and has a TTL: its index would outlive it. Choose one of the two.")
         if not (codec.has_default or codec.nullable):
-            raise SchemaError(f"{where} has a TTL, so it needs a value for later: give it a default, or let it be None.")
+            raise SchemaError(
+                f"{where} has a TTL, so it needs a value for later: give it a default, or let it be None."
+            )
     if position == 0 and indexed:
         raise SchemaError(f"{where} is the id, which needs no index: get() finds it.")
     return FieldSpec(codec.name, codec.name.encode(), position, min(ttls) if ttls else None, codec.nullable)
@@ -213,4 +218,6 @@ def _check_side_keys(model: str, indexes: tuple[Index, ...]) -> None:
     for index in indexes:
         # T@ids, T@log, T@expires and T@schema are ours; a range or unique index of that name would be the same key.
         if index.path in ("ids", "log", "expires", "schema"):
-            raise SchemaError(f"{model}.{index.path}: an indexed field can't have this name, its key is taken. Rename it.")
+            raise SchemaError(
+                f"{model}.{index.path}: an indexed field can't have this name, its key is taken. Rename it."
+            )

@@ -1,28 +1,32 @@
 """Reads Pydantic's core schemas: what a field really holds, and the schema that reads it back from Redis.
 
-The core schema is what Pydantic validates with, so it knows what annotations only suggest: constraints, validators, strict
-mode, aliases of types. Nothing is encoded here.
+The core schema is what Pydantic validates with, so it knows what annotations only suggest: constraints, validators,
+strict mode, aliases of types. Nothing is encoded here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import CoreSchema
 
 Core: TypeAlias = dict[str, Any]
 """A core schema or a part of one."""
 
 SCALARS = frozenset(
-    "str int float bool bytes datetime date time timedelta uuid decimal enum literal".split(),
+    {"str", "int", "float", "bool", "bytes", "uuid", "decimal", "enum", "literal"}
+    | {"datetime", "date", "time", "timedelta"}
 )
 """The core types with a codec of their own; everything else is JSON, or text through its own serializer."""
 
-_DATA = SCALARS | frozenset(
-    "list set frozenset tuple dict model dataclass typed-dict union tagged-union any none json definition-ref".split()
+_DATA = (
+    SCALARS
+    | {"list", "set", "frozenset", "tuple", "dict", "model", "dataclass", "typed-dict"}
+    | {"union", "tagged-union", "any", "none", "json", "definition-ref"}
 )
 _FUNCTIONS = frozenset({"function-after", "function-wrap", "function-plain"})
 _NOT_A_CONSTRAINT = frozenset(
@@ -45,7 +49,7 @@ class FieldShape:
     wraps: bool = False
     needs_record: bool = False
     constrained: bool = False
-    load: Core = field(default_factory=dict)
+    load: Core = field(default_factory=lambda: dict[str, Any]())
 
 
 @dataclass(slots=True)
@@ -59,12 +63,12 @@ class ModelShape:
     after: list[Core]
     definitions: list[Core]
     input_validators: bool = False
-    by_reference: dict[str, Core] = field(default_factory=dict)
+    by_reference: dict[str, Core] = field(default_factory=lambda: dict[str, Core]())
 
     @property
     def judges_records(self) -> bool:
         """Whether code of the user's runs on every loaded record, and so might change it."""
-        return bool(self.after) or self.model.get("post_init") is not None and _own_post_init(self.cls)
+        return bool(self.after) or (self.model.get("post_init") is not None and _own_post_init(self.cls))
 
 
 def _own_post_init(cls: type[BaseModel]) -> bool:
@@ -115,6 +119,17 @@ def resolve(schema: Core, by_reference: dict[str, Core]) -> Core:
     return schema
 
 
+def choices_in(union: Core) -> list[Core]:
+    """The branches of a union; some stand there with a label."""
+    choices: list[Any] = union["choices"]
+    return [choice[0] if isinstance(choice, tuple) else choice for choice in choices]
+
+
+def core(schema: Core) -> CoreSchema:
+    """A schema made here, as pydantic-core's types call it."""
+    return cast("CoreSchema", schema)
+
+
 def peel(schema: Core, by_reference: dict[str, Core]) -> Core:
     """The schema without defaults, None and functions around it."""
     while True:
@@ -134,8 +149,7 @@ def accepts_none(schema: Core, by_reference: dict[str, Core]) -> bool:
     if kind in ("default", "function-after", "function-before", "function-wrap"):
         return accepts_none(schema["schema"], by_reference)
     if kind == "union":
-        choices = (c[0] if isinstance(c, tuple) else c for c in schema["choices"])
-        return any(accepts_none(choice, by_reference) for choice in choices)
+        return any(accepts_none(choice, by_reference) for choice in choices_in(schema))
     return kind == "literal" and None in schema["expected"]
 
 
@@ -182,9 +196,9 @@ def _is_constrained(inner: Core, config: dict[str, Any]) -> bool:
 
 def _writes_text(schema: Core, shape: ModelShape) -> bool:
     """Whether the type's own serializer makes a string, as its JSON schema says."""
-    whole: Any = {"type": "definitions", "schema": schema, "definitions": shape.definitions}
+    whole = {"type": "definitions", "schema": schema, "definitions": shape.definitions} if shape.definitions else schema
     try:
-        found = GenerateJsonSchema(by_alias=False).generate(whole if shape.definitions else schema, mode="serialization")  # type: ignore[arg-type]
+        found = GenerateJsonSchema(by_alias=False).generate(core(whole), mode="serialization")
     except (PydanticInvalidForJsonSchema, PydanticUserError, KeyError):
         return False
     choices = [c for c in found.get("anyOf", [found]) if c.get("type") != "null"]
@@ -194,8 +208,8 @@ def _writes_text(schema: Core, shape: ModelShape) -> bool:
 def _load_schema(schema: Core, kind: str, by_reference: dict[str, Core]) -> Core:
     """The schema that reads what the codec wrote.
 
-    Functions which shape raw input (``mode="before"``) are left out: what is stored has been through them. Times relative
-    to now are not asked again either: a date in the future must stay readable when it has passed.
+    Functions which shape raw input (``mode="before"``) are left out: what is stored has been through them. Times
+    relative to now are not asked again either: a date in the future must stay readable when it has passed.
     """
     if schema["type"] in ("default", "nullable"):
         return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
@@ -224,9 +238,10 @@ def mentions(schema: object, key: str, value: object = None) -> bool:
     while pending:
         part = pending.pop()
         if isinstance(part, dict):
-            if key in part and (value is None or part[key] == value):
+            branch = cast("Core", part)
+            if key in branch and (value is None or branch[key] == value):
                 return True
-            pending.extend(v for v in part.values() if isinstance(v, dict | list | tuple))
+            pending.extend(branch.values())
         elif isinstance(part, list | tuple):
-            pending.extend(part)
+            pending.extend(cast("list[object]", part))
     return False

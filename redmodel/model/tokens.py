@@ -18,7 +18,7 @@ TOKEN_LIMIT = 96
 Number: TypeAlias = int | float | Decimal
 
 _UNSAFE = re.compile(rb"[\x00-\x1f\x7f]")
-_EPOCH = datetime(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive times are told from it
 _EPOCH_UTC = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 _EXACT = 1 << 53
@@ -53,9 +53,10 @@ def score_of(number: Number) -> bytes:
         raise ValueError("NaN has no place in an order")
     if isinstance(number, Decimal):
         double = float(number)
-        if Decimal(double) != number:
+        # Doubles keep the order of all decimals that they print back, which those of up to 15 digits are: no two share one.
+        if not number.is_finite() or Decimal(repr(double)) != number:
             raise ValueError(
-                "a range index holds doubles, and no double is exactly this Decimal; "
+                "a range index holds doubles, and this Decimal has more digits than a double keeps apart; "
                 "declare Field(decimal_places=...) and it is indexed as a whole number of the smallest unit"
             )
         number = double
@@ -113,13 +114,13 @@ def scaled_number(places: int) -> Callable[[Decimal], Number]:
         power = int(exponent) + places
         if value and not -400 < power < 400:
             raise ValueError("it is far outside of what a range index can hold")
-        whole = int("".join(map(str, digits)) or "0")
+        whole: int = int("".join(map(str, digits)) or "0")
         if power < 0:
-            whole, rest = divmod(whole, 10**-power)
+            whole, rest = divmod(whole, int(10**-power))
             if rest:
                 raise ValueError(f"it has more than {places} decimal places")
         else:
-            whole *= 10**power
+            whole *= int(10**power)
         return -whole if sign else whole
 
     return number

@@ -158,9 +158,17 @@ text = st.text(st.characters(exclude_categories=()), max_size=20) | st.sampled_f
     ["", "None", "null", "\x00", "\x00\x00", "\ud800", "a\x00b", "1", "true", "é", "e\u0301", "\r\n", " padded ", "🦊"]
 )
 whole = st.integers() | st.sampled_from([0, -1, 2**53, 2**53 + 1, 2**63, 2**64, -(2**70), 10**30, -(10**300)])
-real = st.floats() | st.sampled_from([0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, 1.7976931348623157e308, 0.1, 1e22])
+real = st.floats() | st.sampled_from(
+    [0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, 1.7976931348623157e308, 0.1, 1e22]
+)
 zones = st.none() | st.sampled_from(
-    [UTC, timezone(timedelta(hours=-3)), timezone(timedelta(seconds=1172)), ZoneInfo("Europe/Amsterdam"), ZoneInfo("America/New_York")]
+    [
+        UTC,
+        timezone(timedelta(hours=-3)),
+        timezone(timedelta(seconds=1172)),
+        ZoneInfo("Europe/Amsterdam"),
+        ZoneInfo("America/New_York"),
+    ]
 )
 moment = st.builds(
     lambda value, fold: value.replace(fold=fold), st.datetimes(timezones=zones), st.sampled_from([0, 1])
@@ -177,10 +185,12 @@ moment = st.builds(
 clock = st.builds(lambda t, fold: t.replace(fold=fold), st.times(timezones=zones), st.sampled_from([0, 1]))
 anything = st.recursive(
     st.none() | st.booleans() | whole | real | text | st.binary(max_size=5) | moment,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(text, inner, max_size=3)
-    | st.tuples(inner)
-    | st.dictionaries(st.integers(), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(text, inner, max_size=3)
+        | st.tuples(inner)
+        | st.dictionaries(st.integers(), inner, max_size=2)
+    ),
     max_leaves=6,
 )
 
@@ -193,12 +203,17 @@ TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "datetime": (datetime, moment),
     "date": (date, st.dates()),
     "time": (time, clock),
-    "timedelta": (timedelta, st.timedeltas() | st.sampled_from([timedelta.min, timedelta.max, timedelta(microseconds=-1)])),
+    "timedelta": (
+        timedelta,
+        st.timedeltas() | st.sampled_from([timedelta.min, timedelta.max, timedelta(microseconds=-1)]),
+    ),
     "uuid": (UUID, st.uuids()),
     "decimal": (
         Decimal,
         st.decimals(allow_nan=True, allow_infinity=True)
-        | st.sampled_from([Decimal("1.10"), Decimal("-0"), Decimal("1E+400"), Decimal("0." + "1" * 60), Decimal("sNaN")]),
+        | st.sampled_from(
+            [Decimal("1.10"), Decimal("-0"), Decimal("1E+400"), Decimal("0." + "1" * 60), Decimal("sNaN")]
+        ),
     ),
     "enum": (Color, st.sampled_from(Color)),
     "int enum": (Size, st.sampled_from(Size)),
@@ -226,7 +241,10 @@ TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "tuple": (tuple[int, str], st.tuples(whole, text)),
     "tuples": (tuple[float, ...], st.lists(real, max_size=3).map(tuple)),
     "int keys": (dict[int, str], st.dictionaries(whole, text, max_size=3)),
-    "tuple keys": (dict[tuple[int, int], str], st.dictionaries(st.tuples(st.integers(), st.integers()), text, max_size=2)),
+    "tuple keys": (
+        dict[tuple[int, int], str],
+        st.dictionaries(st.tuples(st.integers(), st.integers()), text, max_size=2),
+    ),
     "any list": (list, st.lists(anything, max_size=3)),
     "any": (Any, anything),
     "object": (object, anything),
@@ -336,4 +354,3 @@ def test_plain_scalars_are_not_refused(name: str) -> None:
         assert stored != odd
 
     check()
-
