@@ -139,12 +139,14 @@ class CommandDecoder:
         reader.feed(data[:cut])
         units: list[Command] = []
         transaction: list[Command] | None = None
+        line_ends = 0
         try:
             while (reply := reader.gets()) is not False:
                 if type(reply) is not list:
                     return None
                 args = cast("list[bytes]", reply)
                 if len(args) == 1 and (name := args[0].upper()) not in _BARE:
+                    line_ends += 3
                     if name == b"MULTI" and transaction is None:
                         transaction = []
                     elif name == b"EXEC" and transaction is not None:
@@ -153,11 +155,12 @@ class CommandDecoder:
                     else:
                         return None
                     continue
-                b"".join(args)  # anything but bytes is a TypeError
+                line_ends += 2 * len(args) + 1 + b" ".join(args).count(b"\r\n")  # what isn't bytes is a TypeError
                 (units if transaction is None else transaction).append(tuple(args))
         except (HiredisError, TypeError, AttributeError, IndexError):
             return None
-        if transaction is not None or reader.has_data():
+        # hiredis doesn't look at what stands where an argument's line should end.
+        if transaction is not None or reader.has_data() or line_ends != data.count(b"\r\n", 0, cut):
             return None
         self.rest = data[cut:]
         self.rest_offset += cut
