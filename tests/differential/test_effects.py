@@ -234,7 +234,7 @@ def test_effects(logging_server: servers.RealServer) -> None:
             differences.append(f"{line.strip()}\n  redis  {theirs[written:]}\n  engine {ours[logged:]}")
         written, logged = len(theirs), len(ours)
     real.close()
-    assert written > 80, "the server's log was not read"
+    assert written > 70, "the server's log was not read"
     assert not differences, "\n" + "\n".join(differences)
 
 
