@@ -25,6 +25,11 @@ from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
 
 
+def wire_protocol(protocol: Any) -> int:
+    """The version of RESP that redis-py would speak; without a choice its own default, which is 3 since redis-py 8."""
+    return int(protocol or getattr(redis.connection, "DEFAULT_RESP_VERSION", 2))
+
+
 class Conversation:
     """One session with an engine: commands go in, replies wait in order."""
 
@@ -87,7 +92,7 @@ class EngineConnection(redis.connection.UnixDomainSocketConnection):
 
     def connect(self) -> None:
         if self._conversation is None:
-            self._conversation = Conversation(self.engine, int(self.db), self.client_name, int(self.protocol))
+            self._conversation = Conversation(self.engine, int(self.db), self.client_name, wire_protocol(self.protocol))
             for reference in self._connect_callbacks:
                 callback = reference()
                 if callback:
@@ -157,7 +162,7 @@ class AsyncEngineConnection(redis.asyncio.connection.UnixDomainSocketConnection)
 
     async def connect(self) -> None:
         if self._conversation is None:
-            self._conversation = Conversation(self.engine, int(self.db), self.client_name, int(self.protocol))
+            self._conversation = Conversation(self.engine, int(self.db), self.client_name, wire_protocol(self.protocol))
             for reference in self._connect_callbacks:
                 callback = reference()
                 if callback:

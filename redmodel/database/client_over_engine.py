@@ -16,7 +16,7 @@ import redis
 import redis.asyncio
 from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 
-from redmodel.database.client_connection import AsyncEngineConnection, EngineConnection, decoder
+from redmodel.database.client_connection import AsyncEngineConnection, EngineConnection, decoder, wire_protocol
 from redmodel.database.client_lock_scripts import register_lock_scripts
 from redmodel.database.client_replies import encoded, error_of, flattened, shaped
 from redmodel.engine.engine import Engine
@@ -81,12 +81,12 @@ class ShortWay:
 
     def __init__(self, pool: Any, callbacks: Any) -> None:
         settings = pool.connection_kwargs
-        protocol = settings["protocol"]
+        protocol = wire_protocol(settings["protocol"])
         self._execute = settings["engine"].execute
-        self._session = Session(settings["db"], protocol=int(protocol or 3))
+        self._session = Session(settings["db"], protocol=protocol)
         self._decode = decoder(pool.get_encoder())
         self._callbacks: dict[str, Any] = callbacks
-        self._modern = protocol in (None, 3, "3")
+        self._modern = protocol >= 3
 
     def run(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Run one command and give what redis-py gives for it."""
