@@ -148,6 +148,30 @@ local function only(members, found)
   return result
 end
 
+-- The members of all the sets by their score in a sorted set, and only those in a range if one is given. Redis intersects
+-- and sorts in one go, at half the cost of handing it the members of the sets.
+local function ranked(sets, key, range)
+  local words, n = {}, #sets
+  for i = 1, n do
+    words[i] = sets[i]
+    words[n + 2 + i] = 0
+  end
+  words[n + 1], words[n + 2], words[2 * n + 3] = key, 'WEIGHTS', 1
+  if not range then return call('ZINTER', n + 1, unpack(words)) end
+  words[2 * n + 4] = 'WITHSCORES'
+  local found = call('ZINTER', n + 1, unpack(words))
+  local low, above = bound(range.low)
+  local high, below = bound(range.high)
+  local kept = {}
+  for i = 1, #found, 2 do
+    local s = number(found[i + 1])
+    if (s > low or (s == low and not above)) and (s < high or (s == high and not below)) then
+      kept[#kept + 1] = found[i]
+    end
+  end
+  return kept
+end
+
 local collect
 
 -- The members that meet all children: starts from the cheapest child, never from a negation where another is there.
@@ -169,8 +193,15 @@ local function collect_all(node)
   end
   local members
   if #sets > 0 and smallest <= cost then
-    members = #sets == 1 and call('SMEMBERS', sets[1]) or call('SINTER', unpack(sets))
     best = nil
+    for i = 1, #others do
+      if others[i].kind == '#' then best = i end
+    end
+    if best then
+      members = ranked(sets, others[best].key, others[best])
+    else
+      members = #sets == 1 and call('SMEMBERS', sets[1]) or call('SINTER', unpack(sets))
+    end
   elseif best then
     members = collect(others[best])
     for i = 1, #sets do members = only(members, marks({kind = '=', key = sets[i]}, members)) end
@@ -329,26 +360,7 @@ local function from_order()
     end
     -- Where records may lack a value, only a range on the same field leaves none of them out.
     if #sets == 0 or #sets > 1000 or not (full or range) then return end
-    local weights = {}
-    for i = 1, #sets do weights[i] = 0 end
-    weights[#weights + 1] = 1
-    local n = #sets
-    sets[n + 1], sets[n + 2] = key, 'WEIGHTS'
-    for i = 1, n + 1 do sets[#sets + 1] = weights[i] end
-    if range then sets[#sets + 1] = 'WITHSCORES' end
-    local found = call('ZINTER', n + 1, unpack(sets))
-    if range then
-      local low, above = bound(range.low)
-      local high, below = bound(range.high)
-      local kept = {}
-      for i = 1, #found, 2 do
-        local s = number(found[i + 1])
-        if (s > low or (s == low and not above)) and (s < high or (s == high and not below)) then
-          kept[#kept + 1] = found[i]
-        end
-      end
-      found = kept
-    end
+    local found = ranked(sets, key, range)
     if down then
       local turned = {}
       for i = #found, 1, -1 do turned[#turned + 1] = found[i] end
