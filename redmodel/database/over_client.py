@@ -221,6 +221,21 @@ class ClientExecutor(Patient):
         self._pool.disconnect(inuse_connections=False)
 
 
+def _cancellation() -> Callable[[], None]:
+    """A check that raises CancelledError if the task was cancelled since now and nobody has said so.
+
+    redis-py sends under ``asyncio.wait_for``, which in Python 3.11 loses a cancellation that comes as its wait ends.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+
+    def check() -> None:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+    return check
+
+
 class AsyncClientExecutor(AsyncPatient):
     """Executes batches on the connections of an asyncio redis-py client, one connection per batch under way.
 
@@ -255,6 +270,7 @@ class AsyncClientExecutor(AsyncPatient):
         if not batch.resend:
             # Lets the loop notice that the server closed an idle connection, before the pool hands it out.
             await asyncio.sleep(0)
+        unless_cancelled = _cancellation()
         try:
             connection = await pool.get_connection()
         except _FAILURES as error:
@@ -262,7 +278,9 @@ class AsyncClientExecutor(AsyncPatient):
         self._met = True
         try:
             exchange = _Exchange(self.target, batch, connection)
+            unless_cancelled()  # while it connected
             await connection.send_packed_command(packed, check_health=False)
+            unless_cancelled()
             for _ in batch.commands:
                 try:
                     exchange.take(await connection.read_response(disable_decoding=True))
