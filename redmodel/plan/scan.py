@@ -271,8 +271,8 @@ def _value(kind: str, reply: Reply, most: int) -> Any:
     if kind == "zset":
         flat = cast("list[Any]", reply)
         if flat and not isinstance(flat[0], bytes):
-            return [(member, score) for member, score in flat]  # pairs, as RESP3 has them
-        return list(zip(flat[::2], flat[1::2], strict=True))
+            return [(member, float(score)) for member, score in flat]  # pairs, as RESP3 has them
+        return [(member, float(score)) for member, score in zip(flat[::2], flat[1::2], strict=True)]
     return reply
 
 
