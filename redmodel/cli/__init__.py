@@ -1,0 +1,16 @@
+"""The commands of ``redmodel``: typer and rich over library calls, no ability of their own.
+
+Importing this package imports nothing else: ``redmodel --help`` must be quick. Each command has its file, which is
+imported when it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; ``args`` are the process's own by default."""
+    from redmodel.cli.app import run
+
+    return run(args)

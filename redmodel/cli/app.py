@@ -1,0 +1,275 @@
+"""The commands and their options, nothing else: each body imports its own file when it runs."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from redmodel.cli.faults import CLEAN, INTERRUPTED, REFUSED, guard, quiet, say
+
+WIDTH = {"terminal_width": 90, "max_content_width": 90, "help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="redmodel",
+    rich_markup_mode=None,  # rich would double the time that --help takes
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings=WIDTH,
+)
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="redis://, rediss://, unix:// or embedded://; else REDMODEL_URL, else [tool.redmodel] url in "
+        "pyproject.toml, else the embedded store ./redmodel-data.",
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--models",
+        metavar="MODULE[:CLASS]",
+        help="Where the models are; may be repeated. Else REDMODEL_MODELS (with commas), else [tool.redmodel] models.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Nl = Annotated[bool, typer.Option("--nl", help="JSON, one record a line.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV with a header.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A model's class name or its prefix.")]
+Conditions = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="CONDITION",
+        help="field=value != < <= > >=; a,b means any of them; field~item: a collection holds the item; "
+        "field=null: no value; field='\"a, b\"': text as it stands. All must be met; quote them for the shell.",
+    ),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("redmodel")
+        except PackageNotFoundError:
+            number = "(not installed: run from its source)"
+        typer.echo(f"redmodel {number}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Look into a Redis keyspace by its models. Commands only read; demo alone writes.
+
+    \b
+    Data goes to stdout, notes to stderr. Exit codes: 0 clean, 1 differences, 2 wrong usage
+    or refused, 3 the server can't be reached, 130 stopped with Ctrl-C.
+
+    \b
+      redmodel demo                                 try it on 28,298 airports
+      redmodel tree                                 what is in the keyspace
+      redmodel show airports:EGLL                   one record
+      redmodel find Airport country=IS 'elevation>=100' --order -elevation
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _form(as_json: bool, nl: bool, as_csv: bool) -> Any:
+    from redmodel.cli.faults import Refused
+    from redmodel.cli.output import form_of
+
+    try:
+        return form_of(as_json=as_json, nl=nl, as_csv=as_csv)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _end(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def tree(
+    url: Url = None,
+    depth: Annotated[int, typer.Option("--depth", min=1, max=9, help="Levels of the tree.")] = 2,
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, metavar="N", help="Count the first N keys that SCAN gives.")
+    ] = 200_000,
+    everything: Annotated[bool, typer.Option("--all", help="Count every key.")] = False,
+    as_json: Json = False,
+    nl: Nl = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show the keyspace as a tree of prefixes, with sizes, times to live and models.
+
+    \b
+      redmodel tree --depth 3
+      redmodel tree --all --json | jq '.groups[] | select(.without_ttl == 1).pattern'
+
+    It walks with SCAN, never KEYS. Keys of a model's indexes (prefix@...) stand apart from its records. "no ttl" is the
+    share of keys that never expire. Ctrl-C shows what was counted so far.
+    """
+
+    def body() -> int:
+        from redmodel.cli import tree as command
+
+        form = _form(as_json, nl, as_csv)
+        return command.tree(url, depth=depth, sample=None if everything else sample, form=form)
+
+    _end(guard(body))
+
+
+@app.command()
+def show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help=r"The key; \xNN stands for a byte and \\ for a backslash.")],
+    url: Url = None,
+    models: Models = None,
+    most: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Elements to show of a large key.")] = 100,
+    as_json: Json = False,
+    nl: Nl = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show one key: a record field by field, or any other key as what it is.
+
+    \b
+      redmodel show users:42 --models app.models
+      redmodel show airports@country:IS
+
+    A record is decoded by its model, with its place in the indexes, where --models names it; else its hash is shown
+    as it is stored.
+    """
+
+    def body() -> int:
+        from redmodel.cli import show as command
+
+        return command.show(url, models or [], key, most=most, form=_form(as_json, nl, as_csv))
+
+    _end(guard(body))
+
+
+@app.command()
+def find(
+    model: ModelName,
+    conditions: Conditions = None,
+    url: Url = None,
+    models: Models = None,
+    order: Annotated[
+        list[str] | None, typer.Option("--order", metavar="FIELD", help="Order by a field; -field: the largest first.")
+    ] = None,
+    size: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Records on a page.")] = 20,
+    page: Annotated[int, typer.Option("--page", min=1, help="Which page.")] = 1,
+    everything: Annotated[bool, typer.Option("--all", help="Every record instead of a page.")] = False,
+    fields: Annotated[
+        list[str] | None, typer.Option("-f", "--fields", metavar="FIELDS", help="Only these, as in name,position.lat.")
+    ] = None,
+    as_json: Json = False,
+    nl: Nl = False,
+    as_csv: Csv = False,
+) -> None:
+    """Find records of a model by its indexed fields.
+
+    \b
+      redmodel find User 'age>=18' country=DE,AT --order -age -n 20 -f name,age
+      redmodel find Airport country=IS iata!=null --all --csv > iceland.csv
+    """
+
+    def body() -> int:
+        from redmodel.cli import find as command
+
+        return command.find(
+            url,
+            models or [],
+            model,
+            conditions or [],
+            order=order or [],
+            size=size,
+            number=page,
+            everything=everything,
+            fields=fields or [],
+            form=_form(as_json, nl, as_csv),
+        )
+
+    _end(guard(body))
+
+
+@app.command()
+def count(
+    model: ModelName,
+    conditions: Conditions = None,
+    url: Url = None,
+    models: Models = None,
+    as_json: Json = False,
+    nl: Nl = False,
+    as_csv: Csv = False,
+) -> None:
+    """Count the records of a model that meet conditions.
+
+    \b
+      redmodel count User country=DE 'age<18'
+
+    The count is exact, also right after records expired.
+    """
+
+    def body() -> int:
+        from redmodel.cli import find as command
+
+        return command.count(url, models or [], model, conditions or [], form=_form(as_json, nl, as_csv))
+
+    _end(guard(body))
+
+
+@app.command()
+def demo(
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="Write to this server instead of an embedded store.")
+    ] = None,
+    directory: Annotated[
+        str | None, typer.Option("--dir", metavar="DIRECTORY", help="Where the embedded store is.  [./redmodel-data]")
+    ] = None,
+) -> None:
+    """Load 28,298 airports, ask them things, and show the Python for each step.
+
+    \b
+      redmodel demo
+      redmodel demo --url redis://localhost
+
+    It writes keys that begin with airports and visits, and leaves them there to be looked at. Run again, it finds them.
+    """
+
+    def body() -> int:
+        from redmodel.cli import demo as command
+
+        return command.demo(url, directory)
+
+    _end(guard(body))
+
+
+def run(args: Sequence[str] | None) -> int:
+    """Read the arguments, run the command, and return the exit code."""
+    given = list(sys.argv[1:] if args is None else args)
+    try:
+        code: Any = app(given, prog_name="redmodel", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        # Said here and not by typer: an argument may hold a password.
+        where = getattr(getattr(error, "ctx", None), "command_path", "redmodel")
+        return say(f"{error.format_message()} (see {where} --help)", REFUSED)
+    except (typer.Abort, KeyboardInterrupt):
+        return say("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        return quiet()
+    except OSError as error:
+        return say(f"can't write: {os.strerror(error.errno) if error.errno else error}")
+    return code if isinstance(code, int) else CLEAN

@@ -1,0 +1,98 @@
+"""The small language of conditions on the command line: ``age>=18``, ``country=DE,AT``, ``tags~vip``, ``iata=null``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from redmodel.cli.faults import Refused
+from redmodel.errors import QueryError
+from redmodel.model import Compare, Condition, Index, Model, Not, Operator, Order, schema_of
+
+_FORM = re.compile(r"\s*([^=!<>~\s]+)\s*(==|!=|<=|>=|=|<|>|~)\s?(.*)", re.DOTALL)
+# A value in double quotes (as JSON has it), or anything up to the next comma.
+_PIECE = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*(?=,|$)|([^,]*)', re.DOTALL)
+
+
+def parse(model: type[Model], text: str) -> Condition:
+    """Read one condition on a model.
+
+    ``=`` equal, ``!=`` not equal, ``< <= > >=`` order, ``~`` a collection holds the item. Several values with commas
+    mean any of them (with ``!=``: none of them). ``null`` is a missing value. In double quotes a value is text as it
+    stands, with its commas, spaces and ``null``.
+
+    Raises:
+        Refused: it has no such form.
+        QueryError, UnindexedField: the model can't answer it.
+    """
+    match = _FORM.fullmatch(text)
+    if match is None:
+        raise Refused(
+            f"{text!r} is no condition: write field=value, field!=value, field>=value, field~item, or field=one,other "
+            f"(and quote it for the shell)"
+        )
+    path, op, rest = match.groups()
+    index = schema_of(model).index(path)
+    wanted = list(_values(rest))
+    if op == "~" and not index.many:
+        raise QueryError(f"{model.__name__}.{path} is no collection: write {path}={rest}")
+    if op in ("=", "==", "!=", "~"):
+        values = [_typed(index, value) for value in wanted]
+        single = len(values) == 1
+        equal = Compare(path, "==", values[0], model) if single else Compare(path, "in", tuple(values), model)
+        return Not(equal) if op == "!=" else equal
+    if len(wanted) > 1:
+        raise Refused(f"{text!r}: {op} takes one value; to mean a text with a comma, put it in double quotes")
+    return Compare(path, cast("Operator", op), _typed(index, wanted[0]), model)
+
+
+def _values(text: str) -> Iterator[str | None]:
+    """The values between commas; None for ``null``."""
+    at = 0
+    while True:
+        match = _PIECE.match(text, at)
+        assert match is not None  # its second part takes anything
+        quoted, bare = match.groups()
+        if quoted is not None:
+            try:
+                yield str(json.loads(quoted, strict=False))
+            except ValueError:
+                raise Refused(f"{quoted} is no text in double quotes as JSON has it") from None
+        else:
+            yield None if bare.strip() == "null" else bare
+        at = match.end() + 1
+        if at > len(text):
+            return
+
+
+def _typed(index: Index, text: str | None) -> Any:
+    """The value as the field's type. A field of numbered choices takes the number."""
+    if text is None:
+        return None
+    try:
+        return index.read(text)
+    except QueryError:
+        try:
+            number = json.loads(text)
+            return index.read(number)
+        except (ValueError, RecursionError, QueryError):
+            pass
+        raise
+
+
+def orders(model: type[Model], texts: Iterable[str]) -> list[Order]:
+    """Read orders: ``-age`` or ``country,-elevation``."""
+    schema = schema_of(model)
+    found: list[Order] = []
+    for text in texts:
+        for part in text.split(","):
+            name = part.strip()
+            path = name.lstrip("+-")
+            if not path or len(name) - len(path) > 1:
+                raise Refused(f"{text!r} is no order: write field, or -field for the largest first")
+            if path != schema.fields[0].name:
+                schema.index(path)
+            found.append(Order(path, name.startswith("-"), model))
+    return found

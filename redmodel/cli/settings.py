@@ -1,0 +1,89 @@
+"""Which keyspace and which models a command means: options, then the environment, then ``[tool.redmodel]``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+from redmodel.cli.faults import Refused
+from redmodel.database.backend import Backend, open_backend
+from redmodel.database.database import Database
+from redmodel.database.url import VARIABLE, Target, parse
+
+MODELS = "REDMODEL_MODELS"
+PATIENCE = 1.0
+"""Seconds that a person waits for a server that can't be reached, unless the URL says another ``retry_seconds``."""
+
+_LOGS = ("appendonlydir", "appendonly.aof")
+
+
+@cache
+def _project(directory: str) -> dict[str, Any]:
+    path = Path(directory) / "pyproject.toml"
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Refused(f"can't read {path}: {error}") from None
+    tool = read.get("tool")
+    section: Any = cast("dict[str, Any]", tool).get("redmodel") if isinstance(tool, dict) else None
+    return cast("dict[str, Any]", section) if isinstance(section, dict) else {}
+
+
+def project() -> dict[str, Any]:
+    """``[tool.redmodel]`` of the pyproject.toml in the working directory."""
+    return _project(str(Path.cwd()))
+
+
+def url_of(option: str | None) -> str | None:
+    """The URL that is meant; None means the embedded store in ``./redmodel-data``."""
+    url = option or os.environ.get(VARIABLE) or project().get("url")
+    if url is not None and not isinstance(url, str):
+        raise Refused("[tool.redmodel] url must be a text")
+    return url
+
+
+def models_of(option: Sequence[str]) -> list[str]:
+    """The modules, or ``module:Class``, in which models are looked for."""
+    if option:
+        return list(option)
+    if named := os.environ.get(MODELS):
+        return [name.strip() for name in named.split(",") if name.strip()]
+    listed = project().get("models", [])
+    names = cast("list[Any]", listed) if isinstance(listed, list) else [None]  # type: ignore[redundant-cast]
+    if not all(isinstance(name, str) for name in names):
+        raise Refused('[tool.redmodel] models must be a list of texts, as in models = ["app.models"]')
+    return [str(name) for name in names]
+
+
+def _existing(option: str | None) -> tuple[str, Target]:
+    url = url_of(option) or "embedded://./redmodel-data"
+    target = parse(url)
+    if target.kind == "embedded" and not any((Path(target.path) / name).exists() for name in _LOGS):
+        raise Refused(
+            f"there is no embedded store in {target.path}: name one with --url embedded://directory, a server with "
+            f"--url redis://host, or make one with `redmodel demo`"
+        )
+    return url, target
+
+
+def patience(url: str | None) -> float | None:
+    """How long to try; None where the URL says it."""
+    return None if url is not None and "retry_seconds=" in url else PATIENCE
+
+
+def open_for_reading(option: str | None) -> Database:
+    """A handle that never writes, on a keyspace that is there."""
+    url, _ = _existing(option)
+    return Database(url, read_only=True, retry_seconds=patience(url))
+
+
+def open_for_looking(option: str | None) -> Backend:
+    """The back end of a keyspace that is there, for plans that read any key."""
+    url, _ = _existing(option)
+    return open_backend(url, retry_seconds=patience(url), timeout=None)
