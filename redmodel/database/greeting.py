@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from redmodel.database.url import Target
 from redmodel.errors import AuthenticationFailed, ConnectionFailed, ReplyError
-from redmodel.plan.core import Arg, Reply
+from redmodel.plan.core import Reply
+
+Arg: TypeAlias = bytes | str | int | float  # what hiredis packs: numbers as their decimal text, text as UTF-8
 
 # Error codes and beginnings of texts by which a server says that the credentials are not right.
 _NO_ENTRY = (

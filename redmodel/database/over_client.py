@@ -19,12 +19,12 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from redmodel.database.greeting import Broken, refused, unreachable
+from redmodel.database.greeting import Arg, Broken, refused, unreachable
 from redmodel.database.patience import AsyncPatient, Patient, WithErrors
 from redmodel.database.raw_replies import PlainReplies
 from redmodel.database.url import Kind, Target
 from redmodel.errors import ConnectionFailed, InvalidUrl, ReplyError
-from redmodel.plan.core import Arg, Batch, Reply
+from redmodel.plan.core import Batch, Reply
 
 # The stub of hiredis admits tuples of one item only.
 _pack_one: Callable[[tuple[Arg, ...]], bytes] = cast("Any", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]

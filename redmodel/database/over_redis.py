@@ -17,10 +17,10 @@ from typing import Any, NoReturn, cast
 import hiredis
 
 from redmodel.database.forks import forget_after_fork
-from redmodel.database.greeting import Broken, check_greeting, closed, greeting, unreachable, why
+from redmodel.database.greeting import Arg, Broken, check_greeting, closed, greeting, unreachable, why
 from redmodel.database.patience import ErrorWatch, Patient, WithErrors
 from redmodel.database.url import Target
-from redmodel.plan.core import Arg, Batch, Reply
+from redmodel.plan.core import Batch, Reply
 
 # The stub of hiredis admits tuples of one item only.
 _pack: Callable[[tuple[Arg, ...]], bytes] = cast("Any", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]

@@ -16,11 +16,11 @@ from typing import Any, cast
 
 import hiredis
 
-from redmodel.database.greeting import Broken, check_greeting, greeting, unreachable, why
+from redmodel.database.greeting import Arg, Broken, check_greeting, greeting, unreachable, why
 from redmodel.database.patience import ErrorWatch, WithErrors
 from redmodel.database.url import Target
 from redmodel.errors import ConnectionFailed
-from redmodel.plan.core import Arg, Reply
+from redmodel.plan.core import Reply
 
 # The stub of hiredis admits tuples of one item only.
 pack_one: Callable[[tuple[Arg, ...]], bytes] = cast("Any", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]

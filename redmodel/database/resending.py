@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from redmodel.errors import ReplyError
-from redmodel.plan.core import Arg, Batch, Command, Reply
+from redmodel.plan.core import Batch, Command, Reply
 
 # The command was refused before it did anything, and the reason passes: the server starts, fails over, moves a slot, or
 # runs somebody's long script.
@@ -54,8 +54,7 @@ def code_of(reply: ReplyError) -> str:
 
 def name_of(command: Command[Any]) -> str:
     """The command's name in capitals."""
-    name = command.args[0]
-    return (name.decode("latin-1") if isinstance(name, bytes) else str(name)).upper()
+    return _as_bytes(command.args[0]).decode("latin-1").upper()
 
 
 def mend(batch: Batch, replies: Sequence[Reply], deadline: float) -> Mending:
@@ -123,7 +122,7 @@ def _scripts(commands: Sequence[Command[Any]]) -> list[Command[Any]]:
     return list(loads.values())
 
 
-def _as_bytes(arg: Arg) -> bytes:
+def _as_bytes(arg: object) -> bytes:
     return arg if isinstance(arg, bytes) else str(arg).encode()
 
 

@@ -7,8 +7,9 @@ import dataclasses
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Self
 
+from redmodel.database.greeting import Arg
 from redmodel.database.url import parse
-from redmodel.plan.core import Arg, Batch, Command, Reply
+from redmodel.plan.core import Batch, Command, Reply
 
 KINDS = (
     "own socket",
