@@ -75,7 +75,8 @@ class ModelMeta(ModelMetaclass):
         cls.__redmodel_prefix__ = prefix
         cls.__redmodel_ttl__ = ttl_ms
         cls.__redmodel_schema__ = None
-        if prefix is not None and not cls.__pydantic_generic_metadata__["parameters"]:
+        # Box[str] may be meant as a base for others: a parametrized class takes the prefix when it is first used.
+        if prefix is not None and origin is None and not cls.__pydantic_generic_metadata__["parameters"]:
             claim(prefix, cls)
             if cls.__pydantic_complete__:
                 cls.__redmodel_schema__ = _make_schema(cls)
@@ -166,6 +167,8 @@ def _late_schema(cls: Any) -> Schema[Any]:
         model.model_rebuild()
     except (PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise SchemaError(f"{name} names a type that is not defined (yet): {error}") from error
+    if model.__pydantic_generic_metadata__["origin"] is not None:
+        claim(model.__redmodel_prefix__, model)
     model.__redmodel_schema__ = _make_schema(model)
     return model.__redmodel_schema__
 

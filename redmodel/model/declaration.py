@@ -20,7 +20,7 @@ def annotations_of(namespace: dict[str, Any]) -> dict[str, Any]:
 
         if (annotate := annotationlib.get_annotate_from_class_namespace(namespace)) is not None:
             return annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
-    found: dict[str, Any] = namespace.get("_annotations_of__", {})
+    found: dict[str, Any] = namespace.get("__annotations__", {})
     return found
 
 

@@ -24,8 +24,8 @@ from redmodel.model.tokens import (
 
 _COLLECTIONS = {"list": "items_schema", "set": "items_schema", "frozenset": "items_schema"}
 _NUMBERS: dict[str, Callable[[Any], Number]] = {
-    "int": int,
-    "float": float,
+    "int": lambda value: value,
+    "float": lambda value: value,
     "decimal": lambda value: value,
     "datetime": datetime_number,
     "date": date_number,

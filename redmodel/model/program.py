@@ -55,21 +55,26 @@ def _careful_encoder(codecs: Sequence[FieldCodec], slot: Any) -> Encoder:
             if codec.name not in values:
                 raise codec.refuse(None, "the object has no such value (was it made by model_construct?)")
             value = values[codec.name]
-            if before is not None and codec.unordered:
+            if position == 0:
+                stored.append(_write_id(value, codec))
+            elif before is not None and codec.unordered:
                 stored.append(codec.write_again(value, before[position]))
             else:
                 stored.append(codec.write(value))
-            if position == 0:
-                _check_id(stored[0], value, codec)
         return stored
 
     return careful
 
 
-def _check_id(stored: bytes | None, value: object, codec: FieldCodec) -> None:
+def _write_id(value: object, codec: FieldCodec) -> bytes:
+    try:
+        stored = codec.write(value)
+    except EncodingError as error:
+        raise InvalidId(str(error), model=codec.model, field=codec.name, value=value) from error
     if stored is None or value is None:
         raise InvalidId(f"{codec.model}: the id is None.", model=codec.model, field=codec.name, value=value)
     check_id_bytes(unescape(stored), codec.model, value)
+    return stored
 
 
 def _encode_field(i: int, codec: FieldCodec, names: dict[str, Any]) -> list[str]:

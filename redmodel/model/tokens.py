@@ -53,8 +53,8 @@ def score_of(number: Number) -> bytes:
         raise ValueError("NaN has no place in an order")
     if isinstance(number, Decimal):
         double = float(number)
-        # Doubles keep the order of all decimals that they print back, which those of up to 15 digits are: no two share one.
-        if not number.is_finite() or Decimal(repr(double)) != number:
+        # Doubles keep the order of the decimals that they print back: all of up to 15 digits, and no two share one.
+        if Decimal(repr(double)) != number:
             raise ValueError(
                 "a range index holds doubles, and this Decimal has more digits than a double keeps apart; "
                 "declare Field(decimal_places=...) and it is indexed as a whole number of the smallest unit"
