@@ -69,7 +69,7 @@ def _member_ranks(zset: SortedSet, low: _MemberBound, high: _MemberBound) -> tup
     size = len(zset)
     if low[2] > 0 or high[2] < 0:
         return 0, 0
-    if size and zset.at(0)[0] != zset.at(size - 1)[0]:
+    if not zset.one_score():
         return _walked_ranks(zset, low, high)
     start, stop = 0, size
     if not low[2]:

@@ -178,7 +178,7 @@ def zrevrank(context: Context, args: Args) -> Reply:
 def zrandmember(context: Context, args: Args) -> Reply:
     if len(args) == 2:
         zset = context.sorted_set_at(args[1])
-        return zset.at(randrange(len(zset)))[1] if zset else None
+        return zset.at(randrange(len(zset)))[0] if zset else None
     count = integer(args[2])
     if len(args) > 4 or (len(args) == 4 and args[3].upper() != b"WITHSCORES"):
         raise texts.syntax()
@@ -201,7 +201,7 @@ def _pop(context: Context, key: bytes, zset: SortedSet, count: int, *, highest: 
     if not zset.scores:
         context.database.remove(key)
     context.touch(key)
-    return Pairs((member, score) for score, member in gone)
+    return Pairs(gone)
 
 
 def _zpop(context: Context, args: Args, *, highest: bool) -> Reply:

@@ -5,33 +5,16 @@ It knows nothing of keys or commands. Positions are ranks from 0; a range of ran
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from math import inf, isnan, nextafter
-from typing import Protocol, TypeAlias, cast, overload
+from collections.abc import Iterator
+from math import isnan
 
-from sortedcontainers import SortedList
-
-Pair: TypeAlias = tuple[float, bytes]
-
-
-class Order(Protocol):
-    """What is used of `SortedList`, which comes without types."""
-
-    def __iter__(self) -> Iterator[Pair]: ...
-    def __len__(self) -> int: ...
-    @overload
-    def __getitem__(self, where: int) -> Pair: ...
-    @overload
-    def __getitem__(self, where: slice) -> list[Pair]: ...
-    def __delitem__(self, where: slice) -> None: ...
-    def add(self, value: Pair) -> None: ...
-    def remove(self, value: Pair) -> None: ...
-    def bisect_left(self, value: Pair) -> int: ...
-    def bisect_right(self, value: Pair) -> int: ...
+from redmodel.engine.values.ranking import Ranking
 
 
 class SortedSet:
-    """Members and their scores, as a dict for look-ups and a `SortedList` of ``(score, member)`` for order.
+    """Members and their scores, as a dict for look-ups and a `Ranking` for order.
+
+    ``scores`` may be read directly, and iterating gives the members in no order; write through the methods.
 
     >>> scores = SortedSet({b"ada": 36.0, b"bob": 7.0})
     >>> scores.add(b"cid", 7.0)
@@ -39,12 +22,11 @@ class SortedSet:
     ([b'bob', b'cid'], 2, 2)
     """
 
-    __slots__ = ("order", "scores")
+    __slots__ = ("_ranking", "scores")
 
     def __init__(self, scores: dict[bytes, float] | None = None) -> None:
         self.scores: dict[bytes, float] = {} if scores is None else scores
-        pairs = [(score, member) for member, score in self.scores.items()]
-        self.order = cast("Order", SortedList(pairs))
+        self._ranking = Ranking(self.scores.items())
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -66,84 +48,75 @@ class SortedSet:
         if old is not None:
             if old == score:
                 return
-            self.order.remove((old, member))
+            self._ranking.remove(member, old)
         self.scores[member] = score
-        self.order.add((score, member))
+        self._ranking.add(member, score)
 
     def discard(self, member: bytes) -> bool:
         """Remove a member if it is there, and say whether it was. Cost: O(log n)."""
         score = self.scores.pop(member, None)
         if score is None:
             return False
-        self.order.remove((score, member))
+        self._ranking.remove(member, score)
         return True
 
-    def discard_ranks(self, start: int, stop: int) -> list[Pair]:
+    def discard_ranks(self, start: int, stop: int) -> list[tuple[bytes, float]]:
         """Remove the members of these ranks and return them in order. Cost: O(log n + removed)."""
-        gone = self.order[start:stop]
-        for _, member in gone:
+        gone = self.pairs(start, stop)
+        self._ranking.remove_range(start, start + len(gone))
+        for member, _ in gone:
             del self.scores[member]
-        del self.order[start:stop]
         return gone
 
     def rank(self, member: bytes) -> int | None:
         """How many members stand before this one; None if it is not there. Cost: O(log n)."""
         score = self.scores.get(member)
-        return None if score is None else self.order.bisect_left((score, member))
+        return None if score is None else self._ranking.rank(member, score)
 
-    def at(self, rank: int) -> Pair:
-        """The score and member at a rank, which must exist. Cost: O(log n)."""
-        return self.order[rank]
+    def at(self, rank: int) -> tuple[bytes, float]:
+        """The member at a rank, which must exist, and its score. Cost: O(log n)."""
+        return self._ranking.pairs(rank, rank + 1)[0]
 
     def below(self, score: float) -> int:
         """How many members have a smaller score. Cost: O(log n)."""
-        return self.order.bisect_left((score, b""))
+        return self._ranking.below(score)
 
     def above(self, score: float) -> int:
         """How many members have this score or a smaller one: the rank after them. Cost: O(log n)."""
-        if score == inf:
-            return len(self.scores)
-        return self.order.bisect_left((nextafter(score, inf), b""))
+        return self._ranking.above(score)
+
+    def one_score(self) -> bool:
+        """Whether all members have the same score, so that they stand in the order of their bytes. Cost: O(log n)."""
+        return not self.scores or self.at(0)[1] == self.at(len(self.scores) - 1)[1]
 
     def before_member(self, member: bytes) -> int:
         """The rank of the first member >= ``member``, when all scores are equal. Cost: O(log n)."""
-        return self.order.bisect_left((self._only_score(), member))
+        return self._ranking.before_member(member)
 
     def after_member(self, member: bytes) -> int:
         """The rank after the last member <= ``member``, when all scores are equal. Cost: O(log n)."""
-        return self.order.bisect_right((self._only_score(), member))
-
-    def _only_score(self) -> float:
-        return self.order[0][0] if self.scores else 0.0
+        return self._ranking.after_member(member)
 
     def members(self, start: int, stop: int, *, reverse: bool = False) -> list[bytes]:
         """The members of a range of ranks, in order or in reverse. Cost: O(log n + stop - start)."""
-        # A slice of the list is copied in C; its own iterator over a range goes through Python.
-        found = self.order[start:stop]
+        found = self._ranking.members(start, min(stop, len(self.scores)))
         if reverse:
             found.reverse()
-        return [member for _, member in found]
+        return found
 
     def pairs(self, start: int, stop: int, *, reverse: bool = False) -> list[tuple[bytes, float]]:
         """The ``(member, score)`` of a range of ranks. Cost: O(log n + stop - start)."""
-        found = self.order[start:stop]
+        found = self._ranking.pairs(start, min(stop, len(self.scores)))
         if reverse:
             found.reverse()
-        return [(member, score) for score, member in found]
-
-    def update(self, scores: Iterable[tuple[bytes, float]]) -> None:
-        """Add many members. Cost: O(log n) each."""
-        for member, score in scores:
-            self.add(member, score)
+        return found
 
     def check(self) -> None:
-        """Assert every invariant: both sides hold the same pairs, no NaN, and the order is right. Cost: O(n log n)."""
-        assert len(self.order) == len(self.scores), (len(self.order), len(self.scores))
-        previous = (-inf, b"")
-        for score, member in self.order:
+        """Assert every invariant: both sides hold the same pairs, and no score is NaN. Cost: O(n log n)."""
+        self._ranking.check()
+        ranked = dict(self._ranking)
+        assert ranked == self.scores, (ranked, self.scores)
+        for member, score in ranked.items():
+            assert type(member) is bytes, (score, member)
             assert type(score) is float, (score, member)
             assert not isnan(score), (score, member)
-            assert type(member) is bytes, (score, member)
-            assert (score, member) >= previous, (previous, score, member)
-            assert self.scores.get(member) == score, (member, score, self.scores.get(member))
-            previous = (score, member)
