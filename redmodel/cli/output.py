@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -98,30 +98,21 @@ def cell(value: object) -> str:
 
 
 def show(table: Table) -> None:
-    """Print a table: with colour and fitted to the window on a terminal, aligned and complete elsewhere."""
+    """Print a table: with colour and fitted to the window on a terminal, aligned and whole elsewhere."""
     _reconfigure(None)
     console = console_for(sys.stdout)
     if not console.is_terminal:
-        write(_aligned(table))
+        write("".join("  ".join(line).rstrip() + "\n" for line in _lines(table, None)))
         sys.stdout.flush()
         return
-    from rich import box
-    from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for at, name in enumerate(table.columns):
-        right = name in table.numbers
-        drawn.add_column(
-            Text(safe(name)),
-            justify="right" if right else "left",
-            no_wrap=right or not table.fold,
-            overflow="fold" if table.fold else "ellipsis",
-            style="cyan" if at == 0 else None,
-        )
-    for row in table.rows:
-        drawn.add_row(*(Text(safe(text)) for text in row))
-    console.print(drawn)
+    for number, line in enumerate(_lines(table, console.width)):
+        text = Text()
+        for at, piece in enumerate(line):
+            text.append("  " if at else "").append(piece, "bold" if number == 0 else "cyan" if at == 0 else None)
+        text.rstrip()
+        console.print(text, soft_wrap=True)
 
 
 def console_for(stream: Any) -> Console:
@@ -131,19 +122,38 @@ def console_for(stream: Any) -> Console:
     return Console(file=stream, markup=False, emoji=False, highlight=False, soft_wrap=False)
 
 
-def _aligned(table: Table) -> str:
-    from rich.cells import cell_len
+LEAST = 8
+"""Columns of text are not cut below this width."""
+
+
+def _lines(table: Table, width: int | None) -> Iterator[list[str]]:
+    """The header and the rows as cells of equal width. With a ``width``, text that has no room is cut or folded."""
+    from rich.cells import cell_len, chop_cells, set_cell_size
 
     rows = [[safe(text) for text in row] for row in (table.columns, *table.rows)]
     widths = [max(cell_len(row[at]) for row in rows) for at in range(len(table.columns))]
-    lines: list[str] = []
+    texts = [at for at, name in enumerate(table.columns) if name not in table.numbers]
+    while width is not None and sum(widths) + 2 * len(widths) - 2 > width and texts:
+        widest = max(texts, key=lambda at: widths[at])
+        if widths[widest] <= LEAST:
+            break  # no room in which anything could be read: let the terminal wrap
+        widths[widest] -= 1
     for row in rows:
-        cells: list[str] = []
-        for text, width, name in zip(row, widths, table.columns, strict=True):
-            space = " " * (width - cell_len(text))
-            cells.append(space + text if name in table.numbers else text + space)
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines) + "\n"
+        pieces: list[list[str]] = []
+        for text, room in zip(row, widths, strict=True):
+            if cell_len(text) <= room:
+                pieces.append([text])
+            elif table.fold:
+                pieces.append(chop_cells(text, room))
+            else:
+                pieces.append([set_cell_size(text, room - 1) + "…"])
+        for number in range(max(map(len, pieces), default=0)):
+            line: list[str] = []
+            for parts, room, name in zip(pieces, widths, table.columns, strict=True):
+                text = parts[number] if number < len(parts) else ""
+                space = " " * (room - cell_len(text))
+                line.append(space + text if name in table.numbers else text + space)
+            yield line
 
 
 def _line(record: Mapping[str, Any]) -> str:

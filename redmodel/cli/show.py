@@ -99,7 +99,7 @@ def _headline(head: dict[str, Any]) -> str:
         parts.append(f"{size(head['bytes'])} in memory")
     parts.append(f"ttl {span(head['ttl_ms'])}")
     if head["index_of"]:
-        parts.append(f"index of {head['index_of']}")
+        parts.append(f"{'index' if '.' in head['index_of'] else 'bookkeeping'} of {head['index_of']}")
     elif head["model"]:
         parts.append(head["model"])
     return " · ".join(parts)
@@ -108,7 +108,7 @@ def _headline(head: dict[str, Any]) -> str:
 def _table(columns: list[str], rows: list[Row]) -> Table:
     table = Table(columns, fold=True, numbers=frozenset({"score", "at"}))
     for row in rows:
-        table.add(*(_shown(row[name]) for name in columns))
+        table.add(*(row[name] if name in ("type", "index") else _shown(row[name]) for name in columns))
     return table
 
 

@@ -91,7 +91,7 @@ def table_of(report: Report) -> Table:
             _owner(group, report),
         )
         if group.more:
-            table.add(f"   … {group.more} more under it", "", "", "", "", "", "", "")
+            table.add(f"{'   ' * group.depth}… {group.more} more", "", "", "", "", "", "", "")
     if report.more:
         table.add(f"… {report.more} more", "", "", "", "", "", "", "")
     return table

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from redmodel.errors import ReplyError
 from redmodel.model import Model, Schema
 from redmodel.plan.commands import as_clock, as_int, as_map, as_raw, hgetall, hmget
-from redmodel.plan.core import Arg, Batch, Command, Plan, Reply
+from redmodel.plan.core import Batch, Command, Plan, Reply, call
 
 M = TypeVar("M", bound=Model)
 
@@ -134,7 +134,7 @@ def as_scan(reply: Reply) -> tuple[bytes, list[bytes]]:
 
 def scan(cursor: bytes, count: int = COUNT) -> Command[tuple[bytes, list[bytes]]]:
     """https://redis.io/commands/scan"""
-    return Command((b"SCAN", cursor, b"COUNT", count), as_scan)
+    return Command((b"SCAN", cursor, b"COUNT", b"%d" % count), as_scan)
 
 
 def dbsize() -> Command[int]:
@@ -225,7 +225,7 @@ _LENGTHS = {"string": b"STRLEN", "hash": b"HLEN", "list": b"LLEN", "set": b"SCAR
 
 
 def look(key: bytes, schemas: Schemas, most: int = 100) -> Plan[Look | None]:
-    """Read one key of any type, bounded to ``most`` elements: two round trips. None if there is no such key."""
+    """Read one key of any type, up to ``most`` elements: two round trips, seldom more. None if there is no such key."""
     suspects = schemas.suspects([key])
     commands: list[Command[Any]] = [*(hgetall(prefix + b"@schema") for prefix in suspects), *_probes([key], True)]
     replies = yield Batch(tuple(commands))
@@ -244,30 +244,44 @@ def look(key: bytes, schemas: Schemas, most: int = 100) -> Plan[Look | None]:
         raise size
     if isinstance(content, ReplyError):
         raise content
+    if row.type in ("hash", "set"):
+        content = yield from _further(row.type, key, most, content)
     value = _value(row.type, content, most)
     length = cast("int", size)
     return Look(row, length, value, length <= len(value) if row.type != "stream" else length <= most)
 
 
-def _read(kind: str, key: bytes, most: int) -> tuple[Arg, ...]:
-    commands: dict[str, tuple[Arg, ...]] = {
-        "string": (b"GETRANGE", key, 0, MOST_BYTES - 1),
-        "hash": (b"HSCAN", key, b"0", b"COUNT", most),
-        "list": (b"LRANGE", key, 0, most - 1),
-        "set": (b"SSCAN", key, b"0", b"COUNT", most),
-        "zset": (b"ZRANGE", key, 0, most - 1, b"WITHSCORES"),
-        "stream": (b"XRANGE", key, b"-", b"+", b"COUNT", most),
+def _further(kind: str, key: bytes, most: int, reply: Reply) -> Plan[list[Any]]:
+    """The elements of a hash or a set: a step of HSCAN or SSCAN may give fewer than it was asked for, even none."""
+    cursor, items = as_scan(reply)
+    wanted = 2 * most if kind == "hash" else most
+    while cursor != b"0" and len(items) < wanted:
+        name, _, _, *rest = _read(kind, key, most)
+        step = yield from call(Command((name, key, cursor, *rest), as_scan))
+        cursor = step[0]
+        items += step[1]
+    return items
+
+
+def _read(kind: str, key: bytes, most: int) -> tuple[bytes, ...]:
+    count, last = b"%d" % most, b"%d" % (most - 1)
+    commands: dict[str, tuple[bytes, ...]] = {
+        "string": (b"GETRANGE", key, b"0", b"%d" % (MOST_BYTES - 1)),
+        "hash": (b"HSCAN", key, b"0", b"COUNT", count),
+        "list": (b"LRANGE", key, b"0", last),
+        "set": (b"SSCAN", key, b"0", b"COUNT", count),
+        "zset": (b"ZRANGE", key, b"0", last, b"WITHSCORES"),
+        "stream": (b"XRANGE", key, b"-", b"+", b"COUNT", count),
     }
     return commands[kind]
 
 
 def _value(kind: str, reply: Reply, most: int) -> Any:
-    if kind in ("hash", "set"):
-        _, items = cast("tuple[bytes, list[bytes]]", reply)
-        if kind == "set":
-            return items[:most]
-        pairs = list(zip(items[::2], items[1::2], strict=True))
-        return dict(pairs[:most])
+    if kind == "set":
+        return list(dict.fromkeys(cast("list[bytes]", reply)))[:most]
+    if kind == "hash":
+        items = cast("list[bytes]", reply)
+        return dict(list(dict(zip(items[::2], items[1::2], strict=True)).items())[:most])
     if kind == "zset":
         flat = cast("list[Any]", reply)
         if flat and not isinstance(flat[0], bytes):

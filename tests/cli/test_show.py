@@ -50,6 +50,7 @@ def test_index_keys_say_what_they_are(cli: Cli, store: str) -> None:
     assert said.lines[1].split() == ["1", "21"]
     assert "index of Customer.age" in said.err
     assert "the first 2 of 10 members" in said.err
+    assert "bookkeeping of Customer" in cli("show", "cli-customers@ids", "--url", store).err
     said = cli("show", "cli-customers@ids", "--url", store, "--json").json
     assert said["index_of"] == "Customer"
     assert len(said["value"]) == 10
