@@ -1,4 +1,4 @@
-"""Run the comparisons and print them as Markdown: ``python -m benchmarks [models|embedded|commands|startup] [--rounds N]``.
+"""Run the comparisons and print them as Markdown: ``python -m benchmarks [PART ...] [--rounds N]``.
 
 Client and server are pinned to one CPU, so that a round trip costs the same in each run.
 """
@@ -33,7 +33,7 @@ EMBEDDED = {"save new": 0.10, "get": 0.20, "find": 0.25, "find range": 0.02, "co
 
 
 def on_redis(rounds: int) -> str:
-    """redmodel and hand-written redis-py on one redis-server over a unix socket."""
+    """Redmodel and hand-written redis-py on one redis-server over a unix socket."""
     import redis
 
     binary = redis7_binary()
@@ -50,7 +50,7 @@ def on_redis(rounds: int) -> str:
 
 
 def embedded(rounds: int) -> str:
-    """redmodel on the embedded engine, and the same hand-written code on fakeredis."""
+    """Redmodel on the embedded engine, and the same hand-written code on fakeredis."""
     import fakeredis
 
     with Database("memory://") as db:
@@ -81,7 +81,7 @@ def main() -> None:
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
-        parser.error(f"unknown part {sorted(unknown)[0]!r}")
+        parser.error(f"unknown part {min(unknown)!r}")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {0})
     versions = ", ".join(f"{name} {version(name)}" for name in ("redis", "hiredis", "pydantic", "fakeredis"))

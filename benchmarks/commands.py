@@ -1,4 +1,4 @@
-"""The embedded engine against fakeredis, command by command: `engine.execute` against fakeredis through its own client."""
+"""The embedded engine against fakeredis, command by command: `engine.execute` and fakeredis through its client."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def cases(fake: Any, target: float) -> list[Case]:
             500,
         ),
         ("SADD", pair(lambda: ask(b"SADD", b"new", b"%d" % next(new)), lambda: fake.sadd("new", next(new))), 500),
-        ("SINTER, 2 × 10,000 → 100", pair(lambda: ask(b"SINTER", b"a", b"b"), lambda: fake.sinter("a", "b")), 20),
+        ("SINTER, 2 of 10,000 → 100", pair(lambda: ask(b"SINTER", b"a", b"b"), lambda: fake.sinter("a", "b")), 20),
         (
             "ZADD, 10,000 there",
             pair(

@@ -1,4 +1,4 @@
-"""The hand-written contender: redis-py as its documentation teaches it, with pipelines, hiredis and `model_validate`."""
+"""The hand-written contender: redis-py as its documentation teaches it, with pipelines and `model_validate`."""
 
 from __future__ import annotations
 

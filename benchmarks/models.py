@@ -104,7 +104,7 @@ def cases(db: Database, hand: Hand, targets: dict[str, float], scale: float = 1.
                     User,
                     User.city == next(where),
                     User.active == True,
-                    User.age.between(30, 50),  # noqa: E712
+                    User.age.between(30, 50),
                 ).all(),
                 "hand": lambda: hand.by_city_flag_range(next(where), True, 30, 50),
             },
@@ -118,7 +118,7 @@ def cases(db: Database, hand: Hand, targets: dict[str, float], scale: float = 1.
                     User,
                     User.city == next(where),
                     User.active == True,
-                    User.age.between(30, 50),  # noqa: E712
+                    User.age.between(30, 50),
                 ),
                 "hand": lambda: hand.count(next(where), True, 30, 50),
             },

@@ -1,4 +1,4 @@
-"""Pydantic models on plain Redis, typed and indexed, sync and asyncio; and on an embedded engine with no server at all."""
+"""Pydantic models on plain Redis, typed and indexed, sync and asyncio; and on an embedded engine without a server."""
 
 from redmodel.database.database import Database
 from redmodel.database.database_async import AsyncDatabase

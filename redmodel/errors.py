@@ -97,7 +97,9 @@ class Conflict(RedModelError):
 class UniqueViolation(Conflict):
     """Another record holds the unique value: ``field``, ``value`` and the ``owner``'s id."""
 
-    def __init__(self, message: str, *, model: str = "", field: str = "", value: object = None, owner: str = "") -> None:
+    def __init__(
+        self, message: str, *, model: str = "", field: str = "", value: object = None, owner: str = ""
+    ) -> None:
         super().__init__(message)
         self.model = model
         self.field = field

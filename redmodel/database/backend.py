@@ -39,7 +39,10 @@ class AsyncBackend:
 
 
 def _target(source: str | None, retry_seconds: float | None, timeout: float | None) -> Target:
-    target = parse(source)
+    return _patient(parse(source), retry_seconds, timeout)
+
+
+def _patient(target: Target, retry_seconds: float | None, timeout: float | None) -> Target:
     if retry_seconds is not None:
         target = replace(target, retry_seconds=retry_seconds)
     return target if timeout is None else replace(target, timeout=timeout)
@@ -49,9 +52,9 @@ def open_backend(source: Any, *, retry_seconds: float | None, timeout: float | N
     """The back end of a `Database`: from a URL, or over a blocking client that the caller keeps and closes."""
     if source is not None and not isinstance(source, str):
         _check_colour(source, wants_async=False)
-        from redmodel.database.over_client import ClientExecutor
+        from redmodel.database.over_client import ClientExecutor, target_of
 
-        handed_in = ClientExecutor(source)
+        handed_in = ClientExecutor(source, _patient(target_of(source), retry_seconds, timeout))
         return Backend("over a client", handed_in, lambda: source, handed_in.close)
     target = _target(source, retry_seconds, timeout)
     if target.kind in ("embedded", "memory"):
@@ -74,9 +77,9 @@ def open_async_backend(source: Any, *, retry_seconds: float | None, timeout: flo
     """The back end of an `AsyncDatabase`: from a URL, or over an asyncio client that the caller keeps and closes."""
     if source is not None and not isinstance(source, str):
         _check_colour(source, wants_async=True)
-        from redmodel.database.over_client import AsyncClientExecutor
+        from redmodel.database.over_client import AsyncClientExecutor, target_of
 
-        handed_in = AsyncClientExecutor(source)
+        handed_in = AsyncClientExecutor(source, _patient(target_of(source), retry_seconds, timeout))
         return AsyncBackend("over a client", handed_in, lambda: source, handed_in.close)
     target = _target(source, retry_seconds, timeout)
     if target.kind in ("embedded", "memory"):

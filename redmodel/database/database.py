@@ -64,7 +64,7 @@ class Database:
         """A redis-py client on the same keyspace, on every back end: for locks, pub/sub and other libraries."""
         return self._backend.client()
 
-    def save(self, record: M, *, ttl: Ttl = "model", only_if: OnlyIf = None) -> bool:
+    def save(self, record: Model, *, ttl: Ttl = "model", only_if: OnlyIf = None) -> bool:
         """Save a record and its index entries as one atomic step: one round trip.
 
         Args:
@@ -107,7 +107,7 @@ class Database:
     @overload
     def delete(self, model: type[Model], id: object, /) -> bool: ...
     def delete(self, record: Model | type[Model], id: Any = None, /) -> bool:
-        """Delete a record, or the record of a model by its id, with its index entries: one round trip; True if it was there."""
+        """Delete a record, or a model's record by its id, with its index entries: one trip; True if it was there."""
         return run(deletes.delete_any(record, id), self._executor)
 
     def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
@@ -127,7 +127,7 @@ class Database:
     @overload
     def touch(self, model: type[Model], id: object, /, *, ttl: Ttl = ...) -> bool: ...
     def touch(self, record: Model | type[Model], id: Any = None, /, *, ttl: Ttl = "model") -> bool:
-        """Give a record a new time to live (None: none) without writing its fields: one round trip; False if it is gone."""
+        """Give a record a new time to live (None: none), nothing else: one round trip; False if it is gone."""
         return run(ttls.touch(record, id, milliseconds(ttl)), self._executor)
 
     def purge(self, model: type[Model]) -> None:

@@ -28,7 +28,8 @@ class AsyncDatabase:
     """A handle on one keyspace, for asyncio: on Redis, or on the embedded engine when no server is named.
 
     Args:
-        source: a URL (``redis:// rediss:// unix:// embedded:// memory://``), or a ``redis.asyncio.Redis`` or asyncio fakeredis client.
+        source: a URL (``redis:// rediss:// unix:// embedded:// memory://``), or a ``redis.asyncio.Redis`` or asyncio
+            fakeredis client.
             Without one: the environment's ``REDMODEL_URL``, else an embedded store in ``./redmodel-data``.
         retry_seconds: how long a broken connection is tried again before ConnectionFailed; 10 by default.
         timeout: seconds to wait for a reply; 10 by default.
@@ -64,10 +65,10 @@ class AsyncDatabase:
 
     @property
     def client(self) -> redis.asyncio.Redis:
-        """An asyncio redis-py client on the same keyspace, on every back end: for locks, pub/sub and other libraries."""
+        """An asyncio redis-py client on the same keyspace, on every back end: for locks and other libraries."""
         return self._backend.client()
 
-    async def save(self, record: M, *, ttl: Ttl = "model", only_if: OnlyIf = None) -> bool:
+    async def save(self, record: Model, *, ttl: Ttl = "model", only_if: OnlyIf = None) -> bool:
         """Save a record and its index entries as one atomic step: one round trip.
 
         Args:
@@ -110,7 +111,7 @@ class AsyncDatabase:
     @overload
     async def delete(self, model: type[Model], id: object, /) -> bool: ...
     async def delete(self, record: Model | type[Model], id: Any = None, /) -> bool:
-        """Delete a record, or the record of a model by its id, with its index entries: one round trip; True if it was there."""
+        """Delete a record, or a model's record by its id, with its index entries: one trip; True if it was there."""
         return await run_async(deletes.delete_any(record, id), self._executor)
 
     async def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
@@ -130,7 +131,7 @@ class AsyncDatabase:
     @overload
     async def touch(self, model: type[Model], id: object, /, *, ttl: Ttl = ...) -> bool: ...
     async def touch(self, record: Model | type[Model], id: Any = None, /, *, ttl: Ttl = "model") -> bool:
-        """Give a record a new time to live (None: none) without writing its fields: one round trip; False if it is gone."""
+        """Give a record a new time to live (None: none), nothing else: one round trip; False if it is gone."""
         return await run_async(ttls.touch(record, id, milliseconds(ttl)), self._executor)
 
     async def purge(self, model: type[Model]) -> None:

@@ -1,4 +1,4 @@
-"""The two drivers: they run a plan to its end, one blocking and one awaiting. Nothing here knows what a plan is about."""
+"""The two drivers: they run a plan to its end, one blocking, one awaiting. Nothing here knows what a plan is about."""
 
 from __future__ import annotations
 

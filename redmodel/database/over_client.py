@@ -81,7 +81,7 @@ def _settings(target: Target) -> dict[str, Any]:
     return settings
 
 
-def _target_of(client: Any) -> Target:
+def target_of(client: Any) -> Target:
     """Where a client leads, for messages and patience; never its password."""
     if not hasattr(client, "connection_pool"):
         if "Cluster" in type(client).__name__:
@@ -175,7 +175,7 @@ class ClientExecutor(Patient):
     """
 
     def __init__(self, client: redis.Redis, target: Target | None = None) -> None:
-        super().__init__(target or _target_of(client))
+        super().__init__(target or target_of(client))
         self._pool: Any = client.connection_pool
         self._client = client  # a client that is dropped closes its pool
 
@@ -248,7 +248,7 @@ class AsyncClientExecutor(AsyncPatient):
     """
 
     def __init__(self, client: redis.asyncio.Redis, target: Target | None = None) -> None:
-        super().__init__(target or _target_of(client))
+        super().__init__(target or target_of(client))
         self._pool: Any = client.connection_pool
         self._client = client  # a client that is dropped closes its pool
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from redmodel.database.forks import forget_after_fork
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError, StorageError
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
 class Holder:
     """One engine and the handles of this process that share it; the last one to leave closes it."""
 
-    _open: dict[str, Holder] = {}
-    _guard = Lock()
+    _open: ClassVar[dict[str, Holder]] = {}
+    _guard: ClassVar[Lock] = Lock()
 
     def __init__(self, engine: Engine, key: str | None) -> None:
         self.engine = engine
-        self.pid = os.getpid()
+        self.forked = False
         self._key = key
         self._users = 1
+        forget_after_fork(self)
+
+    def after_fork(self) -> None:
+        """This process is a child: the engine is its parent's."""
+        self.forked = True
 
     @classmethod
     def join(cls, target: Target) -> Holder:
@@ -42,7 +48,7 @@ class Holder:
             key = f"memory://{target.path}" if target.path else None
         with cls._guard:
             holder = cls._open.get(key) if key is not None else None
-            if holder is not None and holder.pid == os.getpid():
+            if holder is not None and not holder.forked:
                 holder._users += 1
                 return holder
             holder = cls(_new_engine(target), key)
@@ -54,7 +60,7 @@ class Holder:
         """Give the engine up; the last one closes it."""
         with self._guard:
             self._users -= 1
-            if self._users or self.pid != os.getpid():
+            if self._users or self.forked:
                 return
             if self._key is not None and self._open.get(self._key) is self:
                 del self._open[self._key]
@@ -79,10 +85,6 @@ def _new_engine(target: Target) -> Engine:
     return engine
 
 
-def _bytes(arg: bytes | str | int | float) -> bytes:
-    return arg if isinstance(arg, bytes) else str(arg).encode()
-
-
 class EngineExecutor:
     """Runs batches on an engine in this process."""
 
@@ -99,10 +101,15 @@ class EngineExecutor:
         """The engine that the batches run on."""
         return self._holder.engine
 
+    @property
+    def db(self) -> int:
+        """The number of the database that the batches run on."""
+        return self._session.db
+
     def execute(self, batch: Batch) -> Sequence[Reply]:
         """Run the commands one after the other; error replies are values."""
         holder = self._holder
-        if holder.pid != os.getpid():
+        if holder.forked:
             raise StorageError(
                 "this handle was made before the process forked, and a child must not write its parent's store: "
                 "make a new handle in the child"
@@ -113,9 +120,8 @@ class EngineExecutor:
         execute, session = holder.engine.execute, self._session
         replies: list[Reply] = []
         for command in batch.commands:
-            args = [arg if type(arg) is bytes else _bytes(arg) for arg in command.args]
             try:
-                replies.append(execute(session, args))
+                replies.append(execute(session, command.args))
             except ReplyError as error:
                 replies.append(error)
         return replies
@@ -130,7 +136,7 @@ class EngineExecutor:
         """A redis-py client over the same engine."""
         from redmodel.database.client_over_engine import sync_client
 
-        return sync_client(self.engine, db=self._session.db)
+        return sync_client(self.engine, db=self.db)
 
 
 class AsyncEngineExecutor:
@@ -164,4 +170,4 @@ class AsyncEngineExecutor:
         """An asyncio redis-py client over the same engine."""
         from redmodel.database.client_over_engine import async_client
 
-        return async_client(self.engine, db=self._blocking._session.db)
+        return async_client(self.engine, db=self._blocking.db)

@@ -1,4 +1,4 @@
-"""The two query builders: one frozen selection, two ways of running it. A terminal is one line, or it belongs in a plan."""
+"""The two query builders: one frozen selection, two ways to run it. A terminal is one line, or it belongs in a plan."""
 
 from __future__ import annotations
 

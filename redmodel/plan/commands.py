@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from redmodel.plan.core import Arg, Command, Reply
+from redmodel.plan.core import Command, Reply
 from redmodel.procedures import Procedure
 
 T = TypeVar("T")
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 def as_int(reply: Reply) -> int:
     """An integer reply."""
-    return cast(int, reply)
+    return cast("int", reply)
 
 
 def as_row(reply: Reply) -> Sequence[bytes | None]:
@@ -52,7 +52,7 @@ def hgetall(key: bytes) -> Command[dict[bytes, bytes]]:
 
 def hset(key: bytes, pairs: dict[bytes, bytes]) -> Command[int]:
     """https://redis.io/commands/hset"""
-    args: list[Arg] = [b"HSET", key]
+    args: list[bytes] = [b"HSET", key]
     for field, value in pairs.items():
         args += (field, value)
     return Command(tuple(args), as_int)
@@ -69,7 +69,7 @@ def time() -> Command[int]:
 
 
 def procedure(
-    which: Procedure, keys: Sequence[bytes], argv: Sequence[Arg], read: Callable[[Reply], T] | Any = as_raw
+    which: Procedure, keys: Sequence[bytes], argv: Sequence[bytes], read: Callable[[Reply], T] | Any = as_raw
 ) -> Command[T]:
     """One atomic step, by EVALSHA: https://redis.io/commands/evalsha"""
-    return Command((b"EVALSHA", which.sha, len(keys), *keys, *argv), read)
+    return Command((b"EVALSHA", which.sha, b"%d" % len(keys), *keys, *argv), read)

@@ -1,9 +1,9 @@
 """What a plan is, and the words that feature code builds plans from. No command of Redis is named here.
 
 A plan is a generator that yields batches of commands and is sent their replies. It does no I/O: a driver in
-``redmodel.database`` executes each batch (one batch is one round trip) and sends the replies back, blocking or awaiting.
-Plans never yield bare: ``n = yield from call(scard(key))``, ``rows = yield from each(commands)``, so that each reply keeps
-its type.
+``redmodel.database`` executes each batch (one batch is one round trip) and sends the replies back, blocking or
+awaiting. ``n = yield from call(scard(key))`` and ``rows = yield from each(commands)`` keep each reply's type; a plan
+yields a batch itself only where it reads errors as values.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ R = TypeVar("R")
 class Command(NamedTuple, Generic[T]):
     """One command together with the function which reads its reply.
 
-    ``args`` starts with the command's name. Integers and floats travel as their decimal text.
+    ``args`` starts with the command's name. They are what travels: numbers as their decimal text, text as UTF-8.
     """
 
-    args: tuple[Arg, ...]
+    args: tuple[bytes, ...]
     read: Callable[[Reply], T]
 
 

@@ -12,8 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
 from redmodel.model import And, Compare, Condition, Model, Not, Or, Order, Schema, schema_of
 from redmodel.model.matching import matcher
-from redmodel.plan.commands import hmget, procedure, time
-from redmodel.plan.core import Arg, Batch, Command, Plan, Reply
+from redmodel.plan.commands import as_clock, hmget, procedure, time
+from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.program import Program
 from redmodel.plan.refusal import explain
 from redmodel.procedures import FIND
@@ -93,7 +93,9 @@ def _check(condition: Condition, schema: Schema[Any]) -> None:
     if isinstance(condition, Compare):
         if condition.model is not None and not issubclass(schema.model, condition.model):
             other = condition.model.__name__
-            raise QueryError(f"{other}.{condition.path} is a field of {other}: a query of {schema.name} can't ask for it")
+            raise QueryError(
+                f"{other}.{condition.path} is a field of {other}: a query of {schema.name} can't ask for it"
+            )
         schema.index(condition.path)
     elif isinstance(condition, Not):
         _check(condition.condition, schema)
@@ -114,11 +116,12 @@ def _command(selection: Selection[M], most: int, *, count: bool = False) -> Comm
     # A page must not skip or repeat: without an order of its own it goes by id.
     orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"")
-    argv: list[Arg] = [flags, selection.offset, -1 if selection.limit is None else selection.limit, most]
+    limit = -1 if selection.limit is None else selection.limit
     columns = () if count else schema.columns
-    argv.append(len(columns))
+    argv = [flags, b"%d" % selection.offset, b"%d" % limit, b"%d" % most]
+    argv.append(b"%d" % len(columns))
     argv += columns
-    argv.append(len(orders) // 3)
+    argv.append(b"%d" % (len(orders) // 3))
     argv += orders
     argv += conditions
     return procedure(FIND, program.keys, argv)
@@ -157,7 +160,7 @@ def hydrate(selection: Selection[M], ids: Sequence[bytes]) -> Plan[list[M]]:
     if schema.field_ttls:
         commands.append(time())
     replies = yield Batch(tuple(commands))
-    now = cast(int, time().read(replies[-1])) if schema.field_ttls else 0
+    now = as_clock(replies[-1]) if schema.field_ttls else 0
     rows: list[list[bytes | None]] = []
     for id, reply in zip(ids, replies, strict=False):
         if isinstance(reply, ReplyError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from redmodel.errors import NotFound, ReplyError
 from redmodel.model import Model, Schema, schema_of
-from redmodel.plan.commands import as_clock, as_int, as_row, hmget, time
+from redmodel.plan.commands import as_clock, as_int, as_row, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.refusal import explain
 
@@ -28,26 +28,21 @@ def _row(reply: Reply, key: bytes) -> list[bytes | None] | None:
     return row
 
 
-def find_by_id(model: type[M], id: object) -> Plan[M | None]:
-    """The record with this id, or None: one round trip."""
-    schema: Schema[M] = schema_of(model)
-    key = schema.key(schema.id_bytes(id))
-    now: int | None = None
-    if schema.field_ttls:
-        reply, clock = yield Batch((hmget(key, schema.columns), time()))
-        now = as_clock(clock)
-    else:
-        (reply,) = yield Batch((Command((b"HMGET", key, *schema.columns), as_row),))
-    row = _row(reply, key)
-    return None if row is None else schema.decode(row, now, key)
-
-
 def get(model: type[M], id: object) -> Plan[M]:
     """The record with this id: one round trip; raises NotFound."""
-    record = yield from find_by_id(model, id)
-    if record is None:
-        raise _not_found(model, id)
-    return record
+    schema: Schema[M] = schema_of(model)
+    key = schema.key(schema.id_bytes(id))
+    read: Command[Any] = Command((b"HMGET", key, *schema.columns), as_row)
+    if schema.field_ttls:
+        reply, clock = yield Batch((read, time()))
+        now: int | None = as_clock(clock)
+    else:
+        (reply,) = yield Batch((read,))
+        now = None
+    row = _row(reply, key)
+    if row is None:
+        raise NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)
+    return schema.decode(row, now, key)
 
 
 def get_many(model: type[M], ids: Iterable[object]) -> Plan[list[M | None]]:
@@ -57,7 +52,7 @@ def get_many(model: type[M], ids: Iterable[object]) -> Plan[list[M | None]]:
     source = iter(ids)
     while chunk := list(islice(source, BATCH)):
         keys = [schema.key(schema.id_bytes(id)) for id in chunk]
-        commands: list[Command[object]] = [Command((b"HMGET", key, *schema.columns), as_row) for key in keys]
+        commands: list[Command[Any]] = [Command((b"HMGET", key, *schema.columns), as_row) for key in keys]
         if schema.field_ttls:
             commands.append(time())
         replies = yield Batch(tuple(commands))
@@ -85,7 +80,3 @@ def refresh(obj: M) -> Plan[M]:
     fresh = yield from get(type(obj), schema.id_value(obj))
     schema.replace(obj, fresh)
     return obj
-
-
-def _not_found(model: type[Model], id: object) -> NotFound:
-    return NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)

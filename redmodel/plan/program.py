@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from redmodel.errors import QueryError
 from redmodel.model import And, Compare, Condition, Index, Not, Or, Order, Schema
-from redmodel.plan.core import Arg
 
 NULL = b"~null"
 """The token of records without a value in a field."""
@@ -19,25 +18,25 @@ class Program:
     def __init__(self, schema: Schema[Any]) -> None:
         self.schema = schema
         self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
-        self._places: dict[bytes, int] = {}
+        self._places: dict[bytes, bytes] = {}
 
-    def _place(self, key: bytes) -> int:
+    def _place(self, key: bytes) -> bytes:
         place = self._places.get(key)
         if place is None:
             self.keys.append(key)
-            place = self._places[key] = len(self.keys)
+            place = self._places[key] = b"%d" % len(self.keys)
         return place
 
-    def _set(self, path: bytes, token: bytes) -> list[Arg]:
+    def _set(self, path: bytes, token: bytes) -> list[bytes]:
         return [b"=", self._place(self.schema.side + path + b":" + token)]
 
-    def conditions(self, conditions: Sequence[Condition]) -> list[Arg]:
+    def conditions(self, conditions: Sequence[Condition]) -> list[bytes]:
         """The conditions, all of which must be met, in prefix form."""
         if not conditions:
             return [b"*"]
         return self._node(And(tuple(conditions)) if len(conditions) > 1 else conditions[0])
 
-    def _node(self, condition: Condition) -> list[Arg]:
+    def _node(self, condition: Condition) -> list[bytes]:
         if isinstance(condition, Compare):
             return self._compare(condition)
         if isinstance(condition, Not):
@@ -53,26 +52,26 @@ class Program:
         raise QueryError(f"{condition!r} is no condition")
 
     @staticmethod
-    def _join(kind: bytes, nodes: list[list[Arg]]) -> list[Arg]:
+    def _join(kind: bytes, nodes: list[list[bytes]]) -> list[bytes]:
         if len(nodes) == 1:
             return nodes[0]
-        joined: list[Arg] = [kind, len(nodes)]
+        joined: list[bytes] = [kind, b"%d" % len(nodes)]
         for node in nodes:
             joined += node
         return joined
 
-    def _compare(self, condition: Compare) -> list[Arg]:
+    def _compare(self, condition: Compare) -> list[bytes]:
         index = self.schema.index(condition.path)
         op, value = condition.op, condition.value
         if op == "!=":
             return [b"~", *self._equal(index, value)]
-        if op == "==" or op == "contains":
+        if op == "==":
             return self._equal(index, value)
         if op == "in":
-            return self._any(index, list(value))
+            return self._any(index, cast("tuple[object, ...]", value))
         if index.kind != "range":
             raise QueryError(
-                f"{self.schema.model.__name__}.{index.path} is indexed for equality, not for order: {op} needs a number, "
+                f"{self.schema.name}.{index.path} is indexed for equality, not for order: {op} needs a number, "
                 f"date or time; use == or in_()"
             )
         key = self._place(self.schema.side + index.path_bytes)
@@ -87,7 +86,7 @@ class Program:
             return [b"#", key, score, b"+inf"]
         raise QueryError(f"unknown comparison {op!r}")
 
-    def _equal(self, index: Index, value: object) -> list[Arg]:
+    def _equal(self, index: Index, value: object) -> list[bytes]:
         path = index.path_bytes
         if value is None:
             return self._set(path, NULL)
@@ -99,23 +98,23 @@ class Program:
         score = index.score(value)
         return [b"#", key, score, score]
 
-    def _any(self, index: Index, values: list[object]) -> list[Arg]:
+    def _any(self, index: Index, values: tuple[object, ...]) -> list[bytes]:
         if not values:
-            return [b"|", 0]  # in an empty list: nobody
+            return [b"|", b"0"]  # in an empty list: nobody
         if index.kind != "set":
             return self._join(b"|", [self._equal(index, value) for value in values])
         tokens = dict.fromkeys(NULL if value is None else index.token(value) for value in values)
         if len(tokens) == 1:
             return self._set(index.path_bytes, next(iter(tokens)))
-        node: list[Arg] = [b"u", len(tokens)]
+        node: list[bytes] = [b"u", b"%d" % len(tokens)]
         node += [self._place(self.schema.side + index.path_bytes + b":" + token) for token in tokens]
         return node
 
-    def orders(self, orders: Sequence[Order], *, by_id: bool = False) -> list[Arg]:
+    def orders(self, orders: Sequence[Order], *, by_id: bool = False) -> list[bytes]:
         """The orders as triples of kind, source and direction; by id where there is none and ``by_id`` asks for it."""
         if not orders and by_id:
             return [b"@", b"", b"a"]
-        words: list[Arg] = []
+        words: list[bytes] = []
         for order in orders:
             direction = b"d" if order.descending else b"a"
             if not order.path or order.path == self.schema.fields[0].name:
@@ -129,16 +128,16 @@ class Program:
                 words += (b"$", self.schema.fields[index.position].stored, direction)
             else:
                 raise QueryError(
-                    f"{self.schema.model.__name__}.{index.path} can't be ordered by: only numbers, dates, times and top-level "
+                    f"{self.schema.name}.{index.path} can't be ordered by: only numbers, dates, times and top-level "
                     f"text fields have an order"
                 )
         return words
 
 
-def _narrowed(nodes: list[list[Arg]]) -> list[list[Arg]]:
+def _narrowed(nodes: list[list[bytes]]) -> list[list[bytes]]:
     """Ranges of one index that must all hold are one range."""
-    ranges: dict[Arg, list[Arg]] = {}
-    result: list[list[Arg]] = []
+    ranges: dict[bytes, list[bytes]] = {}
+    result: list[list[bytes]] = []
     for node in nodes:
         if node[0] != b"#":
             result.append(node)
@@ -151,11 +150,10 @@ def _narrowed(nodes: list[list[Arg]]) -> list[list[Arg]]:
     return result
 
 
-def _lower(bound: Arg) -> tuple[float, bool]:
-    text = bytes(bound) if isinstance(bound, bytes) else b""
-    return (float(text[1:]), True) if text[:1] == b"(" else (float(text), False)
+def _lower(bound: bytes) -> tuple[float, bool]:
+    return (float(bound[1:]), True) if bound[:1] == b"(" else (float(bound), False)
 
 
-def _upper(bound: Arg) -> tuple[float, bool]:
+def _upper(bound: bytes) -> tuple[float, bool]:
     number, excluded = _lower(bound)
     return number, not excluded

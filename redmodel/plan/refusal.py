@@ -10,8 +10,8 @@ def wrong_type(key: bytes, found: bytes = b"") -> WrongType:
     name = key.decode(errors="backslashreplace")
     kind = found.decode()
     return WrongType(
-        f"{name!r} holds {'a ' + kind if kind else 'another type'}, which redmodel did not write there: delete or rename that "
-        f"key, or give the model another prefix",
+        f"{name!r} holds {'a ' + kind if kind else 'another type'}, which redmodel did not write there: "
+        f"delete or rename that key, or give the model another prefix",
         key=key,
         found=kind,
     )

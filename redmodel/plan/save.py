@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, TypeVar, cast
 from redmodel.errors import AlreadyExists, BulkError, LayoutError, NotFound, RedModelError, ReplyError, UniqueViolation
 from redmodel.model import Entry, Model, Schema, loaded_values, schema_of, set_loaded
 from redmodel.plan.commands import hgetall, hset, procedure
-from redmodel.plan.core import Arg, Batch, Command, Plan, Reply, call
+from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.refusal import wrong_type
 from redmodel.procedures import SAVE
 
@@ -22,7 +22,6 @@ BATCH = 1000
 """Records that travel in one batch of a bulk verb."""
 
 _ONLY = {None: b"-", "new": b"n", "exists": b"x"}
-_TTL: dict[object, str] = {None: "-", "keep": "k"}
 
 
 def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
@@ -31,8 +30,8 @@ def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
     found = yield from call(hgetall(schema.schema_key))
     if found.get(b"layout", definition[b"layout"]) != definition[b"layout"]:
         raise LayoutError(
-            f"the keys of {schema.prefix!r} were written under layout {found[b'layout'].decode(errors='replace')}, this version "
-            f"writes layout {definition[b'layout'].decode()}: migrate them, or use another prefix"
+            f"the keys of {schema.prefix!r} were written under layout {found[b'layout'].decode(errors='replace')}, "
+            f"this version writes layout {definition[b'layout'].decode()}: migrate them, or use another prefix"
         )
     if found != definition:
         yield from call(hset(schema.schema_key, definition))
@@ -50,15 +49,15 @@ def save_command(
 ) -> Command[Reply]:
     """The one command that saves a record.
 
-    ``known`` is what the record held when it was loaded: then only what differs travels, and concurrent changes of other
-    fields survive. Without it, the whole record is written.
+    ``known`` is what the record held when it was loaded: then only what differs travels, and concurrent changes of
+    other fields survive. Without it, the whole record is written.
     """
     fields = schema.fields
-    pairs: list[Arg] = []
-    cleared: list[Arg] = []
-    expiring: list[Arg] = []
+    pairs: list[bytes] = []
+    cleared: list[bytes] = []
+    expiring: list[bytes] = []
     entries: list[Entry] = []
-    paths: list[Arg] = []
+    paths: list[bytes] = []
     if known is None:
         mode = b"w" + _ONLY[only_if]
         for field, value in zip(fields, values, strict=True):
@@ -88,10 +87,11 @@ def save_command(
             if values[position] is None:
                 cleared.append(column)
             else:
-                expiring += (column, ttl_ms)
+                expiring += (column, b"%d" % ttl_ms)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
-    counts = (_TTL.get(ttl, ttl), len(pairs), len(cleared), len(expiring), len(paths))
-    argv: list[Arg] = [urandom(8) + mode, "%s %d %d %d %d" % counts, *pairs, *cleared, *expiring, *paths]
+    life = b"-" if ttl is None else b"k" if ttl == "keep" else b"%d" % ttl
+    counts = b"%b %d %d %d %d" % (life, len(pairs), len(cleared), len(expiring), len(paths))
+    argv: list[bytes] = [urandom(8) + mode, counts, *pairs, *cleared, *expiring, *paths]
     side = schema.side
     for kind, path, token, score in entries:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
@@ -103,7 +103,9 @@ def save_command(
     return procedure(SAVE, keys, argv)
 
 
-def _time_to_live(schema: Schema[Any], known: object, ttl: int | None | Literal["model"]) -> int | None | Literal["keep"]:
+def _time_to_live(
+    schema: Schema[Any], known: object, ttl: int | None | Literal["model"]
+) -> int | None | Literal["keep"]:
     if ttl != "model":
         return ttl
     if schema.ttl_ms is not None:
@@ -124,7 +126,8 @@ def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Re
         path, owner = refusal[1].decode(), refusal[3].decode(errors="backslashreplace")
         value = schema.index(path).values(obj)[0]
         raise UniqueViolation(
-            f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. Load that record and change it, or use another value",
+            f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. "
+            f"Load that record and change it, or use another value",
             model=name,
             field=path,
             value=value,
@@ -133,12 +136,14 @@ def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Re
     if why == b"exists":
         raise AlreadyExists(f"{name} {id!r} is there already; save it without only_if to replace it", model=name, id=id)
     if why == b"missing":
-        raise NotFound(f"there is no {name} {id!r} to save over; save it without only_if to create it", model=name, id=id)
+        raise NotFound(
+            f"there is no {name} {id!r} to save over; save it without only_if to create it", model=name, id=id
+        )
     raise wrong_type(refusal[1], refusal[2])
 
 
 def save(
-    obj: M,
+    obj: Model,
     registered: Registered,
     ttl: int | None | Literal["model"] = "model",
     only_if: OnlyIf = None,
@@ -147,7 +152,7 @@ def save(
 
     A record that was loaded and has gone since is written whole again, so that no half record ever stands.
     """
-    schema: Schema[M] = schema_of(obj)
+    schema = schema_of(obj)
     id = schema.id_of(obj)
     values = schema.encode(obj)
     known = loaded_values(obj)
@@ -213,7 +218,8 @@ def save_many(
     if failures:
         failures.sort(key=lambda failure: failure[0])
         raise BulkError(
-            f"{len(failures)} of {position} records were refused, the first at position {failures[0][0]}: {failures[0][1]}",
+            f"{len(failures)} of {position} records were refused, "
+            f"the first at position {failures[0][0]}: {failures[0][1]}",
             failures=failures,
             done=done,
         )

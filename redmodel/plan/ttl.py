@@ -20,7 +20,7 @@ PURGE_STEP = 1000
 
 
 Ttl: TypeAlias = timedelta | float | None | Literal["model"]
-"""A time to live as callers give it: a timedelta, seconds, None for none, or ``"model"`` for what the model declares."""
+"""A time to live as callers give it: a timedelta, seconds, None for none, or ``"model"``: what the model declares."""
 
 Milliseconds: TypeAlias = int | None | Literal["model"]
 
@@ -31,9 +31,11 @@ def milliseconds(ttl: Ttl) -> Milliseconds:
     >>> milliseconds(timedelta(minutes=1)), milliseconds(0.5), milliseconds(None)
     (60000, 500, None)
     """
-    if ttl is None or ttl == "model":
-        return ttl
-    if isinstance(ttl, bool) or not isinstance(ttl, timedelta | int | float):
+    if ttl is None:
+        return None
+    if ttl == "model":
+        return "model"
+    if isinstance(ttl, str | bool) or not isinstance(ttl, timedelta | int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise EncodingError(f"a ttl is a timedelta or a number of seconds, not {ttl!r}", field="ttl", value=ttl)
     seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
     if not 0.001 <= seconds <= MOST:
@@ -50,11 +52,11 @@ def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bo
         ttl = schema.ttl_ms
         if ttl is None:
             raise SchemaError(
-                f"{schema.model.__name__} has no ttl: name one, as in touch(record, ttl=timedelta(hours=1)), or None for none"
+                f"{schema.name} has no ttl: name one, as in touch(record, ttl=timedelta(hours=1)), or None for none"
             )
     raw = schema.id_bytes(id)
     keys = (schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key)
-    (reply,) = yield Batch((procedure(TOUCH, keys, (raw, b"-" if ttl is None else ttl)),))
+    (reply,) = yield Batch((procedure(TOUCH, keys, (raw, b"-" if ttl is None else b"%d" % ttl)),))
     if isinstance(reply, ReplyError):
         raise reply
     if isinstance(reply, list):
@@ -68,7 +70,7 @@ def purge(model: type[Model]) -> Plan[None]:
     schema = schema_of(model)
     left: object = 1
     while left:
-        (reply,) = yield Batch((procedure(PURGE, (schema.ids_key, schema.expires_key), (PURGE_STEP,)),))
+        (reply,) = yield Batch((procedure(PURGE, (schema.ids_key, schema.expires_key), (b"%d" % PURGE_STEP,)),))
         if isinstance(reply, ReplyError):
             raise reply
         left = reply

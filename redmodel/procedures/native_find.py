@@ -6,44 +6,17 @@ Nothing here writes but purging and repair, and only where the caller allows it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeAlias
 
-from redmodel.errors import ReplyError
+from redmodel.procedures.containers import NOBODY, Ids, hash_at, scores_at, set_at
 from redmodel.procedures.native_write import drop, drop_due
 from redmodel.procedures.registry import Context
 
-Ids: TypeAlias = "set[bytes] | frozenset[bytes]"
-_NOBODY: frozenset[bytes] = frozenset()
-_WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
 
-
-def _set(ctx: Context, key: bytes) -> Ids:
-    value = ctx.value(key)
-    if value is None:
-        return _NOBODY
-    if isinstance(value, set):
-        return value
-    raise ReplyError(_WRONG)
-
-
-def _hash(ctx: Context, key: bytes) -> dict[bytes, bytes]:
-    value = ctx.value(key)
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return value
-    raise ReplyError(_WRONG)
-
-
-def _scores(ctx: Context, key: bytes) -> dict[bytes, float]:
-    value = ctx.value(key)
-    if value is None:
-        return {}
-    try:
-        scores: dict[bytes, float] = value.scores
-    except AttributeError:
-        raise ReplyError(_WRONG) from None
-    return scores
+def _union(parts: Iterable[Ids]) -> Ids:
+    found: set[bytes] = set()
+    return found.union(*parts)
 
 
 class _All:
@@ -55,10 +28,10 @@ class _All:
         self.key = key
 
     def estimate(self, ctx: Context) -> int:
-        return len(_set(ctx, self.key))
+        return len(set_at(ctx, self.key))
 
     def collect(self, ctx: Context) -> Ids:
-        return _set(ctx, self.key)
+        return set_at(ctx, self.key)
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
         return ids
@@ -68,7 +41,7 @@ class _InSet(_All):
     """The members of one index set."""
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        return ids & _set(ctx, self.key)
+        return ids & set_at(ctx, self.key)
 
 
 class _InSets:
@@ -80,13 +53,13 @@ class _InSets:
         self.keys = keys
 
     def estimate(self, ctx: Context) -> int:
-        return sum(len(_set(ctx, key)) for key in self.keys)
+        return sum(len(set_at(ctx, key)) for key in self.keys)
 
     def collect(self, ctx: Context) -> Ids:
-        return set().union(*(_set(ctx, key) for key in self.keys))
+        return _union(set_at(ctx, key) for key in self.keys)
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        return set().union(*(ids & _set(ctx, key) for key in self.keys))
+        return _union(ids & set_at(ctx, key) for key in self.keys)
 
 
 def _limit(text: bytes) -> tuple[float, bool]:
@@ -108,7 +81,7 @@ class _InRange:
         return set(ctx.call(b"ZRANGEBYSCORE", self.key, self.low, self.high))
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        score: Callable[[bytes], float | None] = _scores(ctx, self.key).get
+        score: Callable[[bytes], float | None] = scores_at(ctx, self.key).get
         low, above = _limit(self.low)
         high, below = _limit(self.high)
         if above or below:
@@ -134,8 +107,8 @@ class _Owner:
         return 1
 
     def collect(self, ctx: Context) -> Ids:
-        owner = _hash(ctx, self.key).get(self.token)
-        return _NOBODY if owner is None else {owner}
+        owner = hash_at(ctx, self.key).get(self.token)
+        return NOBODY if owner is None else {owner}
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
         return ids & self.collect(ctx)
@@ -153,9 +126,9 @@ class _Every:
         return min(child.estimate(ctx) for child in self.children)
 
     def collect(self, ctx: Context) -> Ids:
-        drivers = [child for child in self.children if not isinstance(child, _Neither)]
+        drivers: list[Node] = [child for child in self.children if not isinstance(child, _Neither)]
         if not drivers:
-            return self.keep(ctx, _set(ctx, self.universe))
+            return self.keep(ctx, set_at(ctx, self.universe))
         if len(drivers) > 1:
             # Sets intersect in C, at a fraction of what reading a range costs.
             drivers.sort(key=lambda child: child.estimate(ctx))
@@ -164,9 +137,9 @@ class _Every:
             if not found:
                 break
             found = child.keep(ctx, found)
-        for child in self.children:
-            if isinstance(child, _Neither):
-                found = child.keep(ctx, found)
+        for negation in self.children:
+            if isinstance(negation, _Neither):
+                found = negation.keep(ctx, found)
         return found
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
@@ -187,10 +160,10 @@ class _Either:
         return sum(child.estimate(ctx) for child in self.children)
 
     def collect(self, ctx: Context) -> Ids:
-        return set().union(*(child.collect(ctx) for child in self.children))
+        return _union(child.collect(ctx) for child in self.children)
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
-        return set().union(*(child.keep(ctx, ids) for child in self.children))
+        return _union(child.keep(ctx, ids) for child in self.children)
 
 
 class _Neither:
@@ -202,10 +175,10 @@ class _Neither:
         self.child, self.universe = child, universe
 
     def estimate(self, ctx: Context) -> int:
-        return len(_set(ctx, self.universe))
+        return len(set_at(ctx, self.universe))
 
     def collect(self, ctx: Context) -> Ids:
-        return self.keep(ctx, _set(ctx, self.universe))
+        return self.keep(ctx, set_at(ctx, self.universe))
 
     def keep(self, ctx: Context, ids: Ids) -> Ids:
         return ids - self.child.keep(ctx, ids)
@@ -253,6 +226,10 @@ class _Program:
         return _All(universe)
 
 
+def _text(ctx: Context, records: bytes, field: bytes, id: bytes) -> bytes | None:
+    return hash_at(ctx, records + id).get(field)
+
+
 def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list[bytes], records: bytes) -> list[bytes]:
     """Sort by the orders, then by id; records without a value come last."""
     result = sorted(ids, reverse=orders[-1] == b"d")
@@ -260,12 +237,9 @@ def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list
         kind, source, direction = orders[n : n + 3]
         value: Callable[[bytes], Any]
         if kind in (b"#", b"?"):
-            value = _scores(ctx, keys[int(source) - 1]).get
+            value = scores_at(ctx, keys[int(source) - 1]).get
         elif kind == b"$":
-            field = source
-
-            def value(id: bytes, field: bytes = field) -> bytes | None:
-                return _hash(ctx, records + id).get(field)
+            value = partial(_text, ctx, records, source)
         else:
             result.sort(reverse=direction == b"d")
             continue
@@ -287,7 +261,7 @@ def find(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     root = program.node()
     now = b"%d" % ctx.now
 
-    dead: Ids = _NOBODY
+    dead: Ids = NOBODY
     if ctx.value(expires) is not None:
         if may_write:
             drop_due(ctx, side, 128)
@@ -346,11 +320,11 @@ def _read_order(
         return ctx.call(name, key, low, high, b"LIMIT", b"%d" % offset, b"%d" % limit), total
     if type(root) is _All and limit and offset + limit <= ctx.call(b"ZCARD", key):
         name = b"ZREVRANGE" if down else b"ZRANGE"
-        return ctx.call(name, key, b"%d" % offset, b"%d" % (offset + limit - 1)), len(_set(ctx, keys[0]))
+        return ctx.call(name, key, b"%d" % offset, b"%d" % (offset + limit - 1)), len(set_at(ctx, keys[0]))
     if not full:
         return None, 0
     found = root.collect(ctx)
-    if not found or len(found) * 8 < len(_scores(ctx, key)):
+    if not found or len(found) * 8 < len(scores_at(ctx, key)):
         return None, 0
     # Many of the records meet the conditions: walk the order until the page is full.
     page: list[bytes] = []
@@ -370,5 +344,3 @@ def _read_order(
                 elif len(page) < limit:
                     page.append(id)
     return page, len(found)
-
-

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from redmodel.errors import ReplyError
+from redmodel.procedures.containers import hash_at
 from redmodel.procedures.registry import Context
 
 _KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
@@ -33,7 +34,7 @@ def _wrong(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
 
 
 def _leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token: bytes) -> None:
-    # What another program has put in an index key's place is left alone: an error here would come after the first write.
+    # What another program has put in an index key's place is left alone: an error would come after the first write.
     with suppress(ReplyError):
         if kind == b"=":
             ctx.call(b"SREM", side + path + b":" + token, id)
@@ -45,9 +46,12 @@ def _leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token
 
 def drop(ctx: Context, side: bytes, id: bytes) -> None:
     """Remove every trace of an id but its record."""
-    logs = ctx.value(side + b"log")
-    if isinstance(logs, dict) and id in logs:
-        for kind, path, token in entries_of(logs[id]):
+    try:
+        log = hash_at(ctx, side + b"log").get(id)
+    except ReplyError:
+        log = None
+    if log is not None:
+        for kind, path, token in entries_of(log):
             _leave(ctx, side, id, kind, path, token)
         ctx.call(b"HDEL", side + b"log", id)
     for command, key in ((b"SREM", side + b"ids"), (b"ZREM", side + b"expires")):
@@ -81,7 +85,7 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     if wrong:
         return wrong
     alive = value(record) is not None
-    current: bytes | None = (value(log) or {}).get(id)
+    current: bytes | None = hash_at(ctx, log).get(id)
     if alive and current is not None and current[:8] == nonce:
         return 1 if current[8:9] == b"c" else 0
     if alive and only == b"n":
@@ -91,7 +95,7 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
 
     # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
     timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
-    wrong = (timed and _wrong(ctx, expires, b"zset")) or (whole and _wrong(ctx, ids, b"set"))
+    wrong = (_wrong(ctx, expires, b"zset") if timed else None) or (_wrong(ctx, ids, b"set") if whole else None)
     if wrong:
         return wrong
 
@@ -112,7 +116,7 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             return wrong
         if kind == b"!":
             path, _, token = entry[1:-1].partition(b"\x1f")
-            owner = (value(key) or {}).get(token)
+            owner = hash_at(ctx, key).get(token)
             if owner is not None and owner != id:
                 if value(side[:-1] + b":" + owner) is not None:
                     return [b"unique", path, token, owner]
@@ -176,7 +180,7 @@ def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     )
     if wrong:
         return wrong
-    current = (ctx.value(log) or {}).get(id)
+    current = hash_at(ctx, log).get(id)
     if current is not None:
         for kind, path, token in entries_of(current):
             wrong = _wrong(ctx, side + path + b":" + token if kind == b"=" else side + path, _KINDS[kind])

@@ -125,7 +125,8 @@ def raw(db: Any) -> Callable[..., Any]:
         from redmodel.plan.commands import as_raw
         from redmodel.plan.core import Batch, Command
 
-        reply = db._executor.execute(Batch((Command(args, as_raw),)))
+        words = tuple(arg if isinstance(arg, bytes) else str(arg).encode() for arg in args)
+        reply = db._executor.execute(Batch((Command(words, as_raw),)))
         if asyncio.iscoroutine(reply):
             reply = db._loop.run_until_complete(reply)
         return reply[0]

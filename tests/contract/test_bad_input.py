@@ -1,4 +1,4 @@
-"""Bad input: a typed error before anything is written, or exact behaviour; nothing is lost and nothing silently changed."""
+"""Bad input: a typed error before anything is written, or exact behaviour; nothing is lost or silently changed."""
 
 from __future__ import annotations
 
@@ -98,7 +98,14 @@ def test_values_of_the_wrong_type_are_refused(db: Any, raw: Callable[..., Any]) 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("tags", b"[truncated"), ("tags", b"[1,2"), ("address", b"{}"), ("age", b"old"), ("name", b"\xff\xfe"), ("tags", b"[" * 50_000)],
+    [
+        ("tags", b"[truncated"),
+        ("tags", b"[1,2"),
+        ("address", b"{}"),
+        ("age", b"old"),
+        ("name", b"\xff\xfe"),
+        ("tags", b"[" * 50_000),
+    ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(db: Any, raw: Callable[..., Any], field: str, value: bytes) -> None:
     db.save(user(1, id="1"))

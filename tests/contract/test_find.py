@@ -51,12 +51,12 @@ def a_condition(rng: random.Random, depth: int = 0) -> Condition:
             User.age.in_([1, 2, age]),
             User.score >= score,
             User.score < score,
-            User.score == None,  # noqa: E711
+            User.score == None,
             User.name == rng.choice("ABCD"),
             User.name != "A",
             User.name.in_(rng.sample("ABCD", rng.randrange(4))),
             User.name.not_in(["A"]),
-            User.active == True,  # noqa: E712
+            User.active == True,
             User.joined >= day,
             User.joined.is_null(),
             User.nickname == nickname,
@@ -140,7 +140,7 @@ def test_pages_neither_skip_nor_repeat(db: Any, people: list[User]) -> None:
     seen: list[str] = []
     number = 1
     while True:
-        page = db.find(User, User.active == True).order_by(User.age).page(number, size=7)  # noqa: E712
+        page = db.find(User, User.active == True).order_by(User.age).page(number, size=7)
         seen += [u.id for u in page.items]
         if not page.has_next:
             break
@@ -148,7 +148,9 @@ def test_pages_neither_skip_nor_repeat(db: Any, people: list[User]) -> None:
     assert sorted(seen) == sorted(u.id for u in people if u.active) and number == page.pages
 
 
-def test_stale_entries_are_never_returned_and_are_repaired(db: Any, people: list[User], raw: Callable[..., Any]) -> None:
+def test_stale_entries_are_never_returned_and_are_repaired(
+    db: Any, people: list[User], raw: Callable[..., Any]
+) -> None:
     for n in (0, 7, 14):
         raw("DEL", f"users:{n:03}")  # another program
     found = db.find(User).order_by(User.age).all()

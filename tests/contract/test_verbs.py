@@ -114,7 +114,7 @@ def test_cleared_fields_are_cleared(db: Any, raw: Callable[..., Any]) -> None:
     db.save(ada)
     assert db.get(User, "1") == ada
     assert raw("HEXISTS", "users:1", "bio") == 0
-    assert db.count(User, User.score == None) == 1  # noqa: E711
+    assert db.count(User, User.score == None) == 1
 
 
 def test_a_blind_save_over_an_existing_record_replaces_it(db: Any, raw: Callable[..., Any]) -> None:
@@ -224,7 +224,9 @@ def test_a_key_of_another_type_is_refused_and_nothing_written(db: Any, raw: Call
     assert raw("GET", "users:1") == b"x"
 
 
-@pytest.mark.parametrize("id", ["a:b", "{x}", "*", "?", "[a]", "\\", "\x00", "é\u4e00🎈", " ", "\r\n", "../x", "ids", "x" * 512])
+@pytest.mark.parametrize(
+    "id", ["a:b", "{x}", "*", "?", "[a]", "\\", "\x00", "é\u4e00🎈", " ", "\r\n", "../x", "ids", "x" * 512]
+)
 def test_ids_of_any_characters(db: Any, id: str) -> None:
     db.save(user(1, id=id))
     db.save(user(2, id="other"))

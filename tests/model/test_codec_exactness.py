@@ -1,6 +1,6 @@
 """Equal after load, or refused before the write: every type, plain and inside of others, with values made to break."""
 
-# ruff: noqa: DTZ001, DTZ901 - naive times are what is tested
+# ruff: noqa: DTZ901 - naive times are what is tested
 
 from __future__ import annotations
 

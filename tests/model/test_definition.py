@@ -1,6 +1,6 @@
 """What a class may declare, what is refused when it is made, and that Pydantic's own abilities stay as they are."""
 
-# ruff: noqa: DTZ001 - naive times are what is tested
+
 
 from __future__ import annotations
 
@@ -682,3 +682,14 @@ def test_decode_errors_name_the_place() -> None:
     ):
         with pytest.raises(DecodeError):
             schema.decode(stored, None, b"strange:1")
+
+
+def test_local_types_named_in_text() -> None:
+    class Inner(BaseModel):
+        number: int
+
+    class Outer(Model, prefix="outer-local"):
+        inner: Inner
+
+    assert Outer.__pydantic_complete__
+    assert Outer(inner=Inner(number=1)).inner.number == 1

@@ -1,6 +1,6 @@
 """Index entries, tokens and scores; and conditions, which must answer as the indexes do."""
 
-# ruff: noqa: DTZ001, DTZ901 - naive times are what is tested
+# ruff: noqa: DTZ901 - naive times are what is tested
 
 from __future__ import annotations
 
@@ -273,7 +273,7 @@ def test_unindexed_fields_say_what_to_do(path: str, text: str) -> None:
 
 
 def test_conditions_are_data() -> None:
-    a, b, c = User.age >= 18, User.city == "London", User.flag == True  # noqa: E712
+    a, b, c = User.age >= 18, User.city == "London", User.flag == True
     assert a == Compare("age", ">=", 18)
     assert (a & b & c) == And((a, b, c))
     assert (a | b | c) == Or((a, b, c))
@@ -316,8 +316,8 @@ RECORDS = [
         (User.age < 18, "34"),
         (User.age <= 0, "34"),
         (~(User.age >= 18), "234"),
-        (User.age == None, "2"),  # noqa: E711
-        (User.age != None, "134"),  # noqa: E711
+        (User.age == None, "2"),
+        (User.age != None, "134"),
         (User.age != 18, "234"),
         (User.age.in_([18, None]), "12"),
         (User.age.not_in([18]), "234"),
@@ -332,14 +332,14 @@ RECORDS = [
         (~User.tags.contains("x"), "24"),
         (User.tags.contains("z"), ""),
         (User.address.city == "Oslo", "4"),
-        (User.address.city == None, "123"),  # noqa: E711
+        (User.address.city == None, "123"),
         (User.address.geo.lat == 0.0, "4"),
         (User.address.geo.lat >= 0, "4"),
         (User.items.name == "i", "1"),
         (User.items.price == Decimal("0.00"), "1"),
         (User.color == Color.BLUE, "3"),
         (User.color == "red", "124"),
-        ((User.age >= 18) | (User.flag == True), "13"),  # noqa: E712
+        ((User.age >= 18) | (User.flag == True), "13"),
         ((User.age >= -10) & ~(User.city == ""), "13"),
     ],
 )

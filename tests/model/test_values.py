@@ -1,6 +1,6 @@
 """Values that other libraries change silently: what each looks like in Redis, and that it comes back."""
 
-# ruff: noqa: DTZ001, DTZ901 - naive times are what is tested
+# ruff: noqa: DTZ901 - naive times are what is tested
 
 from __future__ import annotations
 

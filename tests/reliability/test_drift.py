@@ -39,9 +39,7 @@ def test_no_drift_after_updates_by_eight_processes_on_four_records(redis7: RealS
     redis7.flush()
     with Database(redis7.unix_url) as db:
         db.save_many(user(n, id=id, email=f"{id}@example.org") for n, id in enumerate(HOT))
-    writers = [
-        writer("update_async" if n % 2 else "update", redis7.unix_url, n, UPDATES // 8) for n in range(8)
-    ]
+    writers = [writer("update_async" if n % 2 else "update", redis7.unix_url, n, UPDATES // 8) for n in range(8)]
     for process in writers:
         _, errors = process.communicate(timeout=900)
         assert process.returncode == 0, errors.decode()
