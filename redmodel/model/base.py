@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, PydanticUserError
-from pydantic._internal._model_construction import ModelMetaclass
+from pydantic._internal._model_construction import ModelMetaclass, build_lenient_weakvaluedict
+from pydantic._internal._typing_extra import parent_frame_namespace
 from pydantic.errors import PydanticUndefinedAnnotation
 from typing_extensions import dataclass_transform
 
@@ -57,11 +58,18 @@ class ModelMeta(ModelMetaclass):
         else:
             ttl_ms = None if ttl is None else span_milliseconds(ttl, f"{name}: ttl=")
 
+        if kwargs.pop("__pydantic_reset_parent_namespace__", True):
+            # Pydantic would take the names of the frame that calls it, which is one of ours: give it the user's.
+            namespace["__pydantic_parent_namespace__"] = build_lenient_weakvaluedict(parent_frame_namespace())
+
         def build(generated_id: bool) -> Any:
             token = _building.set(True)
             try:
                 parents = _with_id(bases) if generated_id else bases
-                return super(ModelMeta, mcls).__new__(mcls, name, parents, dict(namespace), **kwargs)
+                body = dict(namespace)
+                return super(ModelMeta, mcls).__new__(
+                    mcls, name, parents, body, __pydantic_reset_parent_namespace__=False, **kwargs
+                )
             finally:
                 _building.reset(token)
 
@@ -111,19 +119,23 @@ class Model(BaseModel, metaclass=ModelMeta):
 
     model_config = ConfigDict(validate_assignment=True)
 
-    __redmodel_prefix__: ClassVar[str | None] = None
-    __redmodel_ttl__: ClassVar[int | None] = None
-    __redmodel_schema__: ClassVar[Schema[Any] | None] = None
-
     if TYPE_CHECKING:
+        __redmodel_prefix__: ClassVar[str | None]
+        __redmodel_ttl__: ClassVar[int | None]
+        __redmodel_schema__: ClassVar[Schema[Any] | None]
         # `| Any` lets a subclass declare an id of any type; init=False lets it be required there.
         id: str | Any = pydantic.Field(default_factory=new_id, init=False)
+    else:
+        # Without annotations, which Pydantic would evaluate anew for each subclass.
+        __redmodel_prefix__ = None
+        __redmodel_ttl__ = None
+        __redmodel_schema__ = None
 
 
-class _Identified(Model):
-    """Put among the bases of a model that declares no id."""
-
-    id: str = pydantic.Field(default_factory=new_id)
+# Put among the bases of a model that declares no id.
+_Identified = pydantic.create_model(
+    "_Identified", __base__=Model, __module__=__name__, id=(str, pydantic.Field(default_factory=new_id))
+)
 
 
 def _with_id(bases: tuple[type[Any], ...]) -> tuple[type[Any], ...]:

@@ -67,11 +67,9 @@ def _compare(compare: Compare, index: Index) -> Test:
     bound, holds, number = index.number(index.read(compare.value)), _ORDER[compare.op], index.number
     if (name := index.plain_field) is not None:
 
-        def one(obj: Any) -> bool:
-            value = obj.__dict__[name]
-            return value is not None and holds(number(value), bound)
-
-        return one
+        if index.type_name in ("int", "float"):  # its own number
+            return lambda obj: (value := obj.__dict__[name]) is not None and holds(value, bound)
+        return lambda obj: (value := obj.__dict__[name]) is not None and holds(number(value), bound)
     return lambda obj: any(value is not None and holds(number(value), bound) for value in index.values(obj))
 
 
