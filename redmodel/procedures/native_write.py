@@ -156,15 +156,18 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     for n in range(last_clear, last_expiry, 2):
         call(b"HSET", record, argv[n], b"%d" % (ctx.now + int(argv[n + 1])))
     if timed:
+        expiring = value(expires) is not None
         if ttl == b"-":
             if alive:
                 call(b"PERSIST", record)
-            call(b"ZREM", expires, id)
+            if expiring:
+                call(b"ZREM", expires, id)
         else:
             deadline = b"%d" % (ctx.now + int(ttl))
             call(b"PEXPIREAT", record, deadline)
             call(b"ZADD", expires, deadline, id)
-        drop_due(ctx, side, 16)
+        if expiring:
+            drop_due(ctx, side, 16)
     return 0 if alive else 1
 
 

@@ -34,8 +34,9 @@ if not alive and (only == 'x' or not whole) then return {'missing'} end
 
 -- A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
 local timed = ttl ~= 'k' and (ttl ~= '-' or alive or current)
-local wrong = timed and check(expires, 'zset')
-if wrong then return wrong end
+local expiry = timed and call('TYPE', expires).ok
+if expiry and expiry ~= 'zset' and expiry ~= 'none' then return {'wrongtype', expires, expiry} end
+local wrong
 
 local last_set = 2 + sets
 local last_clear = last_set + clears
@@ -119,15 +120,15 @@ if last_expiry > last_clear then
   end
 end
 if timed then
-  now = now or clock()
   if ttl == '-' then
     if alive then call('PERSIST', record) end
-    call('ZREM', expires, id)
+    if expiry == 'zset' then call('ZREM', expires, id) end
   else
+    now = now or clock()
     local deadline = digits(now + ttl)
     call('PEXPIREAT', record, deadline)
     call('ZADD', expires, deadline, id)
   end
-  purge(side, now, 16)
+  if expiry == 'zset' then purge(side, now or clock(), 16) end
 end
 return alive and 0 or 1
