@@ -86,7 +86,8 @@ def test_create_read_update_list_delete(web: httpx.Client) -> None:
     created = web.post("/books", json=BOOKS[0])
     assert created.status_code == 201
     book = created.json()
-    assert book == {**BOOKS[0], "id": book["id"]} and len(book["id"]) == 26
+    assert book == {**BOOKS[0], "id": book["id"]}
+    assert len(book["id"]) == 26
     assert created.headers["location"] == f"/books/{book['id']}"
     assert web.get(created.headers["location"]).json() == book
 
