@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; ``args`` are the process's own by default."""
-    from redmodel.cli.app import run
+    try:
+        from redmodel.cli.app import run
 
-    return run(args)
+        return run(args)
+    except KeyboardInterrupt:  # before any command could take it
+        return 130

@@ -34,7 +34,10 @@ def parse(model: type[Model], text: str) -> Condition:
             f"(and quote it for the shell)"
         )
     path, op, rest = match.groups()
-    index = schema_of(model).index(path)
+    schema = schema_of(model)
+    if path == schema.fields[0].name:
+        raise Refused(f"{model.__name__}.{path} is the id, which has no index: redmodel show {schema.prefix}:{rest}")
+    index = schema.index(path)
     wanted = list(_values(rest))
     if op == "~" and not index.many:
         raise QueryError(f"{model.__name__}.{path} is no collection: write {path}={rest}")

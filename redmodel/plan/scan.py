@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from redmodel.errors import ReplyError
 from redmodel.model import Model, Schema
-from redmodel.plan.commands import as_clock, as_int, as_map, as_raw, hgetall, hmget
+from redmodel.plan.commands import as_clock, as_int, as_raw, as_row, hmget
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 
 M = TypeVar("M", bound=Model)
@@ -54,22 +54,31 @@ Take = Callable[[Sequence[KeyRow]], bool]
 """Receives the rows of one step; False ends the walk."""
 
 
-def read_schema(prefix: bytes, found: dict[bytes, bytes]) -> SchemaRow | None:
-    """The schema in a hash; None if it is no schema. What it holds is only shown: no class is ever made from it.
+_SCHEMA = (b"layout", b"model", b"fingerprint", b"indexes")
 
-    >>> read_schema(b"users", {b"layout": b"1", b"model": b"User", b"indexes": b"[]"}).model
+
+def schema_fields(prefix: bytes) -> Command[Sequence[bytes | None]]:
+    """What may be a model's schema; only the fields that one has, however large the hash is."""
+    return hmget(prefix + b"@schema", _SCHEMA)
+
+
+def read_schema(prefix: bytes, found: Sequence[bytes | None]) -> SchemaRow | None:
+    """The schema of `schema_fields`; None if it is none. What it holds is only shown: no class is ever made from it.
+
+    >>> read_schema(b"users", [b"1", b"User", None, b"[]"]).model
     'User'
     """
-    if b"layout" not in found or b"model" not in found:
+    layout, model, fingerprint, listing = found
+    if layout is None or model is None:
         return None
     indexes: list[dict[str, Any]] = []
     try:
-        listed: Any = json.loads(found.get(b"indexes", b"[]"))
+        listed: Any = json.loads(listing or b"[]")
     except (ValueError, RecursionError):
         listed = None
     if isinstance(listed, list):
         indexes = [item for item in cast("list[Any]", listed) if isinstance(item, dict)]  # type: ignore[redundant-cast]
-    words = [found.get(name, b"").decode(errors="backslashreplace") for name in (b"model", b"layout", b"fingerprint")]
+    words = [(text or b"").decode(errors="backslashreplace") for text in (model, layout, fingerprint)]
     return SchemaRow(prefix, words[0], words[1], words[2], tuple(indexes))
 
 
@@ -102,8 +111,8 @@ class Schemas:
         return fresh
 
     def learn(self, prefix: bytes, reply: Reply) -> None:
-        """Read the reply of HGETALL; a key of another type, or one that may not be read, is no schema."""
-        if not isinstance(reply, ReplyError) and (row := read_schema(prefix, as_map(reply))) is not None:
+        """Read the reply of `schema_fields`; a key of another type, or one that may not be read, is no schema."""
+        if not isinstance(reply, ReplyError) and (row := read_schema(prefix, as_row(reply))) is not None:
             self.found[prefix] = row
 
     def owner(self, key: bytes) -> tuple[bytes | None, bool]:
@@ -154,7 +163,7 @@ def walk(take: Take, schemas: Schemas, *, count: int = COUNT) -> Plan[bool]:
     memory = True
     while True:
         suspects = schemas.suspects(keys)
-        commands: list[Command[Any]] = [hgetall(prefix + b"@schema") for prefix in suspects]
+        commands: list[Command[Any]] = [schema_fields(prefix) for prefix in suspects]
         commands += _probes(keys, memory)
         if cursor is not None:
             commands.append(scan(cursor, count))
@@ -227,7 +236,7 @@ _LENGTHS = {"string": b"STRLEN", "hash": b"HLEN", "list": b"LLEN", "set": b"SCAR
 def look(key: bytes, schemas: Schemas, most: int = 100) -> Plan[Look | None]:
     """Read one key of any type, up to ``most`` elements: two round trips, seldom more. None if there is no such key."""
     suspects = schemas.suspects([key])
-    commands: list[Command[Any]] = [*(hgetall(prefix + b"@schema") for prefix in suspects), *_probes([key], True)]
+    commands: list[Command[Any]] = [*map(schema_fields, suspects), *_probes([key], True)]
     replies = yield Batch(tuple(commands))
     for prefix, reply in zip(suspects, replies, strict=False):
         schemas.learn(prefix, reply)

@@ -166,6 +166,7 @@ def test_nothing_found(cli: Cli, store: str) -> None:
         (["Nobody"], "no model 'Nobody' (known: Airport, Customer, Visit)"),
         (["Customer", "rate>1"], "has no index"),
         (["Customer", "age"], "is no condition"),
+        (["Customer", "number=3"], "redmodel show cli-customers:3"),
         (["Customer", "age=many"], "age"),
         (["Customer", "--order", "rate"], "has no index"),
         (["Customer", "-f", "nothing"], "has no field 'nothing'"),
