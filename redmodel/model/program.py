@@ -6,6 +6,7 @@ Both take short cuts for what is nearly always there, and hand all other values 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import Any, NoReturn, cast
 
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ def compile_encoder(codecs: Sequence[FieldCodec], model: ModelShape, slot: Any) 
     careful = _careful_encoder(codecs, slot)
     if any(codec.unordered for codec in codecs):
         return careful
-    names: dict[str, Any] = {"NUL": NUL, "careful": careful}
+    names: dict[str, Any] = {"NUL": NUL, "UTC": UTC, "careful": careful}
     lines = ["    d = obj.__dict__"]
     for i, codec in enumerate(codecs):
         lines += _encode_field(i, codec, names)

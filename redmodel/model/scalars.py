@@ -119,7 +119,7 @@ SCALAR_TYPES: dict[str, Scalar] = {
         write_datetime,
         read_datetime,
         "v.isoformat().encode()",
-        "v.fold or v.tzinfo is not None and v.utcoffset() is None",
+        "v.fold or not (v.tzinfo is None or v.tzinfo is UTC or v.utcoffset() is not None)",
     ),
     "date": Scalar(date, write_date, None, "v.isoformat().encode()"),
     "time": Scalar(time, write_time, read_time, "v.isoformat().encode()", "v.fold or v.tzinfo is not None"),

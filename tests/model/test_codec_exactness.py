@@ -321,7 +321,7 @@ def test_equal_after_load_or_refused(name: str, wrap: str) -> None:
     except ValidationError as error:  # pragma: no cover - would be a mistake in this test
         pytest.fail(str(error))
 
-    @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(values)
     def check(value: object) -> None:
         equal_or_refused(model, value)

@@ -1,7 +1,5 @@
 """What a class may declare, what is refused when it is made, and that Pydantic's own abilities stay as they are."""
 
-
-
 from __future__ import annotations
 
 import copy
