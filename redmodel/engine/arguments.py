@@ -5,6 +5,7 @@ Functions here take bytes and return numbers or raise `ReplyError`; none of them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, isnan
 
 from redmodel.engine import texts
@@ -115,3 +116,26 @@ def double(text: bytes, error: str = texts.NOT_A_FLOAT) -> float:
     if value is None:
         raise ReplyError(error)
     return value
+
+
+def keys_side_count(args: Sequence[bytes], sides: tuple[bytes, bytes]) -> tuple[Sequence[bytes], bytes, int]:
+    """Read ``numkeys key … side [COUNT n]``, as LMPOP and ZMPOP take it.
+
+    Args:
+        args: the command with its name.
+        sides: the two words of which one must follow the keys, in upper case.
+
+    Returns:
+        The keys, the side in upper case, and the count.
+    """
+    at = integer_between(args[1], 1, INT_MAX, texts.NUMKEYS_POSITIVE) + 2
+    if at >= len(args) or args[at].upper() not in sides:
+        raise ReplyError(texts.SYNTAX)
+    count = 1
+    rest = args[at + 1 :]
+    if len(rest) > 1 and rest[0].upper() == b"COUNT":
+        count = integer_between(rest[1], 1, INT_MAX, texts.COUNT_POSITIVE)
+        rest = rest[2:]
+    if rest:
+        raise ReplyError(texts.SYNTAX)
+    return args[2:at], args[at].upper(), count

@@ -6,6 +6,7 @@ keys are gone for all of them, and report changes to it, so that watchers and th
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
@@ -119,6 +120,16 @@ class Context:
             self.expire(key)
         value = database.values.get(key)
         if value is None or type(value) is SortedSet:
+            return value
+        raise ReplyError(texts.WRONG_TYPE)
+
+    def list_at(self, key: bytes) -> deque[bytes] | None:
+        """The list at a key, None if there is no key, or WRONGTYPE."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        value = database.values.get(key)
+        if value is None or type(value) is deque:
             return value
         raise ReplyError(texts.WRONG_TYPE)
 

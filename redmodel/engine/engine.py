@@ -79,10 +79,10 @@ class Engine:
         Raises:
             ReplyError: the reply is an error. MISCONF says that the change could not be kept by the storage.
         """
-        # This runs for every command. The lock's own methods cost half of what a with statement does, and a session is
-        # adopted only where it changes.
-        self._acquire()
+        # This runs for every command. The lock's own methods cost half of what a with statement does; the lock is taken
+        # inside try, so that an interrupt right after that releases it. A session is adopted only where it changes.
         try:
+            self._acquire()
             self._until_step -= 1
             if not self._until_step:
                 self.expire_step()
@@ -106,7 +106,10 @@ class Engine:
                 elif context.effects:
                     self._flush()
         finally:
-            self._release()
+            try:
+                self._release()
+            except RuntimeError:
+                pass  # an interrupt came while waiting for the lock: there is nothing to release
 
     def register_procedure(self, sha: bytes, procedure: Procedure) -> None:
         """Let ``EVALSHA sha`` call a native function; one with this SHA is replaced.

@@ -30,7 +30,7 @@ class Command:
     """One command, ready to be called.
 
     ``minimum`` and ``maximum`` bound the number of arguments with the name; ``writes`` says that it may change data;
-    ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is the array's in RESP2.
+    ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is always an array's.
     """
 
     __slots__ = (
@@ -60,6 +60,10 @@ class Command:
         self.immediate = "immediate" in self.flags
         self.nil_array = "nil_array" in self.flags
         self.subcommands: dict[bytes, Command] = {}
+
+    def nil_is_array(self, args: Args) -> bool:
+        """Whether a nil that answers these arguments is the array's in RESP2."""
+        return self.nil_array or (len(args) == 3 and "nil_array_of_count" in self.flags)
 
     def refused(self, reason: str) -> Command:
         """This command, or one that answers MISCONF in its place if it writes."""

@@ -50,6 +50,13 @@ NUMKEYS_NEGATIVE = "ERR Number of keys can't be negative"
 LIMIT_NEGATIVE = "ERR LIMIT can't be negative"
 COUNT_POSITIVE = "ERR count should be greater than 0"
 
+RANK_ZERO = (
+    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
+    "or use negative to start from the end of the list"
+)
+COUNT_NEGATIVE = "ERR COUNT can't be negative"
+MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative"
+
 LCS_NOT_STRINGS = "ERR The specified keys must contain string values"
 LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX."
 LCS_TOO_LONG = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"

@@ -74,7 +74,8 @@ class Both:
         except ReplyError as error:
             reply = error
         command = self.engine.commands.get(args[0].upper())
-        return parse(self.writer.write(reply, nil_array=command is not None and command.nil_array))[0]
+        nil_array = command is not None and command.nil_is_array(args)
+        return parse(self.writer.write(reply, nil_array=nil_array))[0]
 
     def same(self, args: list[bytes], real: Parsed, ours: Parsed) -> bool:
         spread = TIMES.get(args[0].upper())
@@ -110,6 +111,7 @@ class Both:
                 read = {
                     b"string": [b"GET", key],
                     b"hash": [b"HGETALL", key],
+                    b"list": [b"LRANGE", key, b"0", b"-1"],
                     b"set": [b"SMEMBERS", key],
                     b"zset": [b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
                 }[kind]

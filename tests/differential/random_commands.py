@@ -39,6 +39,7 @@ class Generator:
             *[self.string] * 4,
             *[self.hash] * 4,
             *[self.set] * 4,
+            *[self.list] * 3,
             *[self.sorted_set] * 5,
             *[self.sorted_set_range] * 4,
             *[self.algebra] * 2,
@@ -180,6 +181,28 @@ class Generator:
                 [verb, *self.some(KEYS)],
                 [verb + b"STORE", key, *self.some(KEYS)],
                 [b"SINTERCARD", b"2", key, self.key, *self.maybe(b"LIMIT", self.integer)],
+            ]
+        )
+
+    def list(self) -> Args:
+        key, side = self.key, self.pick([b"LEFT", b"RIGHT"])
+        return self.pick(
+            [
+                [self.pick([b"LPUSH", b"RPUSH"]), key, *self.some(MEMBERS)],
+                [self.pick([b"LPUSH", b"RPUSH"]), key, *self.some(MEMBERS)],
+                [self.pick([b"LPUSHX", b"RPUSHX"]), key, self.member],
+                [self.pick([b"LPOP", b"RPOP"]), key, *self.maybe(self.integer)],
+                [b"LLEN", key],
+                [b"LINDEX", key, self.integer],
+                [b"LRANGE", key, self.integer, self.integer],
+                [b"LSET", key, self.integer, self.value],
+                [b"LINSERT", key, self.pick([b"BEFORE", b"AFTER"]), self.member, self.value],
+                [b"LREM", key, self.integer, self.member],
+                [b"LTRIM", key, self.integer, self.integer],
+                [b"LPOS", key, self.member, *self.maybe(b"RANK", self.integer), *self.maybe(b"COUNT", self.integer)],
+                [b"LMOVE", key, self.key, side, self.pick([b"LEFT", b"RIGHT"])],
+                [b"RPOPLPUSH", key, self.key],
+                [b"LMPOP", b"2", key, self.key, side, *self.maybe(b"COUNT", self.integer)],
             ]
         )
 

@@ -79,6 +79,20 @@ SCRIPT = r"""
     HMSET h a 1
     HDEL h f nope
     HDEL h nope
+    RPUSH l a b c d e f
+    LPOP l 2
+    LPOP l 0
+    RPOPLPUSH l l2
+    LMOVE l l2 LEFT RIGHT
+    LMPOP 2 nope l LEFT COUNT 2
+    LREM l2 0 nope
+    LREM l2 0 f
+    LTRIM l2 0 -1
+    LSET l2 0 x
+    LINSERT l2 BEFORE x y
+    LINSERT l2 BEFORE nope y
+    LPUSHX nope a
+    RPOP l2
     SADD st a b c
     SADD st a
     SREM st a

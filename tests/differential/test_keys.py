@@ -213,7 +213,7 @@ def test_expire(both: Both) -> None:
         EXPIRE a 300 GT
         EXPIRE a 400 LT
         EXPIRE a 200 LT
-        EXPIRE a 200 XX GT
+        EXPIRE a 250 XX GT
         EXPIRE a 300 xx gt
         PERSIST a
         EXPIRE a 100 XX

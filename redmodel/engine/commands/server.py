@@ -45,7 +45,7 @@ _SETTINGS: dict[bytes, bytes] = {
     b"zset-max-listpack-value": b"64",
 }
 
-_INTERNAL_FLAGS = frozenset(("immediate", "nil_array"))
+_INTERNAL_FLAGS = frozenset(("immediate", "nil_array", "nil_array_of_count"))
 
 
 @TABLE.handles("TIME")

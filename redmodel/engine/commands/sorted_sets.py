@@ -7,7 +7,7 @@ from random import randrange
 from typing import cast
 
 from redmodel.engine import texts
-from redmodel.engine.arguments import INT_MAX, double, integer, integer_between
+from redmodel.engine.arguments import INT_MAX, double, integer, integer_between, keys_side_count
 from redmodel.engine.commands.hashes import check_sample, sampled
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
@@ -227,14 +227,8 @@ def zpopmax(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("ZMPOP")
 def zmpop(context: Context, args: Args) -> Reply:
-    number = integer_between(args[1], 1, INT_MAX, texts.NUMKEYS_POSITIVE)
-    if 2 + number >= len(args):
-        raise texts.syntax()
-    where, rest = args[2 + number].upper(), args[3 + number :]
-    if where not in (b"MIN", b"MAX") or (rest and (len(rest) != 2 or rest[0].upper() != b"COUNT")):
-        raise texts.syntax()
-    count = integer_between(rest[1], 1, INT_MAX, texts.COUNT_POSITIVE) if rest else 1
-    for key in args[2 : 2 + number]:
+    keys, where, count = keys_side_count(args, (b"MIN", b"MAX"))
+    for key in keys:
         zset = context.sorted_set_at(key)
         if zset is not None:
             found = _pop(context, key, zset, count, highest=where == b"MAX")

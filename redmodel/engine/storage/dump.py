@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -41,6 +42,12 @@ def _hash(key: bytes, value: dict[bytes, bytes]) -> Iterator[tuple[bytes, ...]]:
         yield (b"HSET", key, *(part for pair in chunk for part in pair))
 
 
+def _list(key: bytes, value: deque[bytes]) -> Iterator[tuple[bytes, ...]]:
+    items = iter(value)
+    while chunk := list(islice(items, _CHUNK)):
+        yield (b"RPUSH", key, *chunk)
+
+
 def _set(key: bytes, value: set[bytes]) -> Iterator[tuple[bytes, ...]]:
     items = iter(value)
     while chunk := list(islice(items, _CHUNK)):
@@ -58,4 +65,4 @@ class _Table(dict[type, Callable[[bytes, Any], Iterator[tuple[bytes, ...]]]]):
         raise TypeError(f"a rewrite of the log doesn't know values of the type {kind.__name__}")
 
 
-_COMMANDS = _Table({bytes: _string, dict: _hash, set: _set, SortedSet: _sorted_set})
+_COMMANDS = _Table({bytes: _string, dict: _hash, deque: _list, set: _set, SortedSet: _sorted_set})

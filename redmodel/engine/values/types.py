@@ -5,15 +5,22 @@ A new type of value is one row of `TYPE_NAMES` and one member of `Value`; nothin
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TypeAlias
 
 from redmodel.engine.arguments import parse_integer
 from redmodel.engine.values.sorted_set import SortedSet
 
-Value: TypeAlias = bytes | dict[bytes, bytes] | set[bytes] | SortedSet
+Value: TypeAlias = bytes | dict[bytes, bytes] | set[bytes] | SortedSet | deque[bytes]
 """What a key can hold."""
 
-TYPE_NAMES: dict[type, bytes] = {bytes: b"string", dict: b"hash", set: b"set", SortedSet: b"zset"}
+TYPE_NAMES: dict[type, bytes] = {
+    bytes: b"string",
+    deque: b"list",
+    set: b"set",
+    SortedSet: b"zset",
+    dict: b"hash",
+}
 """Redis' name of each container."""
 
 
@@ -39,4 +46,6 @@ def encoding(value: Value) -> bytes:
         return b"listpack" if small else b"hashtable"
     if type(value) is SortedSet:
         return b"listpack" if len(value) <= 128 and all(len(m) <= 64 for m in value) else b"skiplist"
+    if type(value) is deque:
+        return b"quicklist"
     raise TypeError(f"no encoding for {type(value).__name__}")

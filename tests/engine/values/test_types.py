@@ -1,0 +1,36 @@
+"""Every type of value is known wherever values are told apart."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from redmodel.engine.engine import Engine
+from redmodel.engine.storage.dump import dump
+from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.engine.values.types import TYPE_NAMES, Value, copied, encoding
+from tests.engine.memory import Shell
+
+VALUES: list[Value] = [b"v", deque([b"a", b"b"]), {b"a"}, SortedSet({b"a": 1.0}), {b"f": b"v"}]
+
+
+def test_every_type_has_an_example_here() -> None:
+    assert {type(value) for value in VALUES} == TYPE_NAMES.keys()
+
+
+def test_every_type_can_be_copied_named_and_dumped() -> None:
+    engine = Engine()
+    run = Shell(engine)
+    for number, value in enumerate(VALUES):
+        twin = copied(value)
+        assert type(twin) is type(value)
+        assert type(value) is bytes or twin is not value
+        assert encoding(value)
+        engine.databases[0].put(b"k%d" % number, value)
+        assert run(f"TYPE k{number}") == TYPE_NAMES[type(value)]
+    again = Engine()
+    session = Shell(again).session
+    for _, args in dump(engine.databases):
+        again.execute(session, args)
+    for key, value in engine.databases[0].values.items():
+        twin = again.databases[0].values[key]
+        assert getattr(value, "scores", value) == getattr(twin, "scores", twin)
