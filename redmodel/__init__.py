@@ -1,34 +1,37 @@
 """Pydantic models on plain Redis, typed and indexed, sync and asyncio; and on an embedded engine without a server."""
 
-from redmodel.database.database import Database
-from redmodel.database.database_async import AsyncDatabase
-from redmodel.database.query import AsyncQuery, Query
-from redmodel.errors import (
-    AlreadyExists,
-    AuthenticationFailed,
-    BulkError,
-    Conflict,
-    ConnectionFailed,
-    DecodeError,
-    EncodingError,
-    InvalidId,
-    InvalidUrl,
-    LayoutError,
-    MultipleFound,
-    NotFound,
-    QueryError,
-    RedModelError,
-    ReplyError,
-    SchemaError,
-    StorageError,
-    StoreDamaged,
-    StoreLocked,
-    UnindexedField,
-    UniqueViolation,
-    WrongType,
-)
-from redmodel.model import TTL, Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
-from redmodel.plan.find import Page
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redmodel.database.database import Database
+    from redmodel.database.database_async import AsyncDatabase
+    from redmodel.database.query import AsyncQuery, Query
+    from redmodel.errors import (
+        AlreadyExists,
+        AuthenticationFailed,
+        BulkError,
+        Conflict,
+        ConnectionFailed,
+        DecodeError,
+        EncodingError,
+        InvalidId,
+        InvalidUrl,
+        LayoutError,
+        MultipleFound,
+        NotFound,
+        QueryError,
+        RedModelError,
+        ReplyError,
+        SchemaError,
+        StorageError,
+        StoreDamaged,
+        StoreLocked,
+        UnindexedField,
+        UniqueViolation,
+        WrongType,
+    )
+    from redmodel.model import TTL, Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
+    from redmodel.plan.find import Page
 
 __all__ = [
     "TTL",
@@ -69,3 +72,31 @@ __all__ = [
     "UniqueViolation",
     "WrongType",
 ]
+
+# Imported when first asked for: the help of the command line, or an error's name alone, need no Pydantic, which takes
+# longer to import than all else here.
+_PLACES = (
+    "redmodel.errors",
+    "redmodel.model",
+    "redmodel.plan.find",
+    "redmodel.database.query",
+    "redmodel.database.database",
+    "redmodel.database.database_async",
+)
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        from importlib import import_module
+
+        for place in _PLACES:
+            module = import_module(place)
+            if hasattr(module, name):
+                value: object = getattr(module, name)
+                globals()[name] = value
+                return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
