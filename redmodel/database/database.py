@@ -136,11 +136,11 @@ class Database:
 
     def find(self, model: type[M], *conditions: Condition) -> Query[M]:
         """Query the records that meet all conditions; nothing is asked until a terminal is called."""
-        return Query(self._executor, Selection(model, writes=not self._read_only).where(*conditions))
+        return Query(self._executor, Selection(model, conditions, writes=not self._read_only))
 
     def count(self, model: type[Model], *conditions: Condition) -> int:
         """Count the records that meet all conditions, exactly, also right after some expired: one round trip."""
-        selection: Selection[Any] = Selection(model, writes=not self._read_only).where(*conditions)
+        selection: Selection[Any] = Selection(model, conditions, writes=not self._read_only)
         return run(find_count(selection), self._executor)
 
     def close(self) -> None:

@@ -140,11 +140,11 @@ class AsyncDatabase:
 
     def find(self, model: type[M], *conditions: Condition) -> AsyncQuery[M]:
         """Query the records that meet all conditions; nothing is asked until a terminal is called."""
-        return AsyncQuery(self._executor, Selection(model, writes=not self._read_only).where(*conditions))
+        return AsyncQuery(self._executor, Selection(model, conditions, writes=not self._read_only))
 
     async def count(self, model: type[Model], *conditions: Condition) -> int:
         """Count the records that meet all conditions, exactly, also right after some expired: one round trip."""
-        selection: Selection[Any] = Selection(model, writes=not self._read_only).where(*conditions)
+        selection: Selection[Any] = Selection(model, conditions, writes=not self._read_only)
         return await run_async(find_count(selection), self._executor)
 
     async def close(self) -> None:

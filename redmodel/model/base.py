@@ -83,6 +83,7 @@ class ModelMeta(ModelMetaclass):
         cls.__redmodel_prefix__ = prefix
         cls.__redmodel_ttl__ = ttl_ms
         cls.__redmodel_schema__ = None
+        cls.__redmodel_references__ = {}
         # Box[str] may be meant as a base for others: a parametrized class takes the prefix when it is first used.
         if prefix is not None and origin is None and not cls.__pydantic_generic_metadata__["parameters"]:
             claim(prefix, cls)
@@ -94,8 +95,13 @@ class ModelMeta(ModelMetaclass):
     if not TYPE_CHECKING:  # a checker would let every attribute pass
 
         def __getattr__(cls, name: str) -> Any:  # noqa: N805 - a metaclass has classes for instances
-            if not _building.get() and name in cls.__dict__.get("__pydantic_fields__", ()):
-                return reference(cls, name)
+            references = cls.__dict__.get("__redmodel_references__")
+            if references is not None and not _building.get():
+                found = references.get(name)
+                if found is None and name in cls.__dict__.get("__pydantic_fields__", ()):
+                    found = references[name] = reference(cls, name)
+                if found is not None:
+                    return found
             return super().__getattr__(name)
 
 
@@ -123,6 +129,7 @@ class Model(BaseModel, metaclass=ModelMeta):
         __redmodel_prefix__: ClassVar[str | None]
         __redmodel_ttl__: ClassVar[int | None]
         __redmodel_schema__: ClassVar[Schema[Any] | None]
+        __redmodel_references__: ClassVar[dict[str, Any]]
         # `| Any` lets a subclass declare an id of any type; init=False lets it be required there.
         id: str | Any = pydantic.Field(default_factory=new_id, init=False)
     else:
@@ -130,6 +137,7 @@ class Model(BaseModel, metaclass=ModelMeta):
         __redmodel_prefix__ = None
         __redmodel_ttl__ = None
         __redmodel_schema__ = None
+        __redmodel_references__ = {}  # noqa: RUF012 - each class is given its own
 
 
 # Put among the bases of a model that declares no id.
@@ -176,7 +184,7 @@ def _late_schema(cls: Any) -> Schema[Any]:
     if model.__pydantic_generic_metadata__["parameters"]:
         raise SchemaError(f"{name} is generic: name its types, as in {name}[int].")
     try:
-        model.model_rebuild()
+        model.model_rebuild(_parent_namespace_depth=4)  # the names around the call of schema_of
     except (PydanticUndefinedAnnotation, PydanticUserError) as error:
         raise SchemaError(f"{name} names a type that is not defined (yet): {error}") from error
     if model.__pydantic_generic_metadata__["origin"] is not None:

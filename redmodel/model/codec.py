@@ -6,6 +6,7 @@ a second look; all others are read back and compared before they are let go.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any, cast, get_args
@@ -93,6 +94,8 @@ class FieldCodec:
                 self.kind = "json"
                 self.load = read_as_json(shape, model)
         self.choice_reads = {text: member for member, text in self._choices.items()} if self._choices else {}
+        if shape.enum_values and self._choices:
+            self._choices = {cast("enum.Enum", member).value: text for member, text in self._choices.items()}
         self.scalar: Scalar | None = SCALAR_TYPES.get(self.kind)
         if self.kind == "text" and (kept := _secret_class(model.cls, name)) is not None:
             self.secret = kept

@@ -39,14 +39,31 @@ def _is_condition(value: object) -> bool:
     return isinstance(value, Condition)
 
 
-@dataclass(frozen=True, slots=True)
 class Compare(Condition):
-    """One comparison of an index path with a value; for ``in`` the value is a tuple."""
+    """One comparison of an index path with a value; for ``in`` the value is a tuple.
 
-    path: str
-    op: Operator
-    value: object
-    model: type[Any] | None = field(default=None, compare=False, repr=False)
+    ``model`` is the model whose field was compared; comparisons of equal fields and values are equal whatever it is.
+    """
+
+    # Not a frozen dataclass: every query makes some of these, and that would take four times as long.
+    __slots__ = ("model", "op", "path", "value")
+
+    def __init__(self, path: str, op: Operator, value: object, model: type[Any] | None = None) -> None:
+        self.path = path
+        self.op: Operator = op
+        self.value = value
+        self.model = model
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Compare):
+            return NotImplemented
+        return (self.path, self.op, self.value) == (other.path, other.op, other.value)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self.op, self.value))
+
+    def __repr__(self) -> str:
+        return f"Compare(path={self.path!r}, op={self.op!r}, value={self.value!r})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,9 @@ def leaf_of(name: str, schema: Core, model: ModelShape, where: str) -> Leaf:
         return Leaf(kind, lambda value: str(value).encode(), None, _bare_validator(inner, model))
     if kind in ("enum", "literal"):
         choices = choices_of(inner)
-        known = {} if choices is None else choices
+        known = {} if choices is None else dict(choices)
+        if shape.enum_values:
+            known |= {member.value: text for member, text in known.items()}  # type: ignore[attr-defined]
         text = _choice_text(known) if known else to_json
         return Leaf(kind, text, None, LazyValidator(with_definitions(inner, model), storage_config(model.config)))
     if kind == "text":

@@ -66,7 +66,6 @@ def _compare(compare: Compare, index: Index) -> Test:
     index.score(compare.value)  # refuses what has no order
     bound, holds, number = index.number(index.read(compare.value)), _ORDER[compare.op], index.number
     if (name := index.plain_field) is not None:
-
         if index.type_name in ("int", "float"):  # its own number
             return lambda obj: (value := obj.__dict__[name]) is not None and holds(value, bound)
         return lambda obj: (value := obj.__dict__[name]) is not None and holds(number(value), bound)

@@ -12,15 +12,16 @@ from redmodel.model.expressions import FieldRef
 
 def reference(model: type[BaseModel], name: str) -> FieldRef[Any]:
     """The reference to one field of a model."""
-    return _refer(model, name, model.__pydantic_fields__[name].annotation)
+    return _refer(model, name, model, name)
 
 
-def _refer(model: type[BaseModel], path: str, annotation: Any) -> FieldRef[Any]:
+def _refer(model: type[BaseModel], path: str, owner: type[BaseModel], field: str) -> FieldRef[Any]:
     def inside(name: str) -> FieldRef[Any] | None:
-        nested = _nested(annotation)
+        # Only now: the annotation may have been a name without a type when the reference was made.
+        nested = _nested(owner.__pydantic_fields__[field].annotation)
         if nested is None or name not in nested.__pydantic_fields__:
             return None
-        return _refer(model, f"{path}.{name}", nested.__pydantic_fields__[name].annotation)
+        return _refer(model, f"{path}.{name}", nested, name)
 
     return FieldRef(model, path, inside)
 

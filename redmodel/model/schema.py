@@ -188,10 +188,10 @@ def _check_fields(model: type[BaseModel], names: list[str]) -> None:
     for name in names:
         if not name.isidentifier():
             raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
-        if (mark := buried_mark(model.__pydantic_fields__[name].annotation)) is not None:
+        if buried_mark(model.__pydantic_fields__[name].annotation) is not None:
             raise SchemaError(
-                f"{where}.{name}: a {type(mark).__name__} inside of another type has no effect. Put it outermost: "
-                "Indexed[str | None], Indexed[list[str]], Annotated[str | None, TTL(...)]."
+                f"{where}.{name}: Indexed, Unique, Embedded, Key and TTL have no effect inside of another type. Put "
+                "them outermost: Indexed[str | None], Indexed[list[str]], Annotated[str | None, TTL(...)]."
             )
 
 

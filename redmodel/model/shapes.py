@@ -7,6 +7,7 @@ strict mode, aliases of types. Nothing is encoded here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeAlias, cast
 
 from pydantic import BaseModel
@@ -49,6 +50,7 @@ class FieldShape:
     wraps: bool = False
     needs_record: bool = False
     constrained: bool = False
+    enum_values: bool = False
     load: Core = field(default_factory=lambda: dict[str, Any]())
 
 
@@ -177,13 +179,21 @@ def read_field(schema: Core, shape: ModelShape) -> FieldShape:
         layer = layer["schema"]
     if not result.has_default and result.nullable:
         result.absent_is_none = True
-    if inner["type"] in SCALARS and not (custom_writer and result.functions):
+    result.enum_values = inner["type"] == "enum" and _takes_value(schema)
+    if inner["type"] in SCALARS and (result.enum_values or not (custom_writer and result.functions)):
         result.kind = inner["type"]
     elif inner["type"] not in _DATA or custom_writer:
         result.kind = "text" if _writes_text(schema, shape) else "json"
     result.constrained = _is_constrained(inner, shape.config)
     result.load = _load_schema(schema, result.kind, known)
     return result
+
+
+def _takes_value(schema: Core) -> bool:
+    """Whether the model holds an Enum's values in place of its members (``use_enum_values``)."""
+    while schema["type"] in ("default", "nullable"):
+        schema = schema["schema"]
+    return schema["type"] == "function-after" and isinstance(schema["function"]["function"], attrgetter)
 
 
 def _is_constrained(inner: Core, config: dict[str, Any]) -> bool:
@@ -219,7 +229,7 @@ def _load_schema(schema: Core, kind: str, by_reference: dict[str, Core]) -> Core
         return _load_schema(schema["schema"], kind, by_reference)
     if kind in SCALARS and schema["type"] in ("function-after", "function-wrap"):
         return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
-    if schema["type"] in SCALARS:
+    if schema["type"] in SCALARS and kind in SCALARS:
         return {key: value for key, value in schema.items() if key not in ("strict", "now_op", "serialization")}
     if schema["type"] == "function-after":
         return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}

@@ -6,7 +6,6 @@ A selection is compiled to one run of the find procedure: conditions, order, tot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
@@ -54,44 +53,73 @@ class Answer(NamedTuple, Generic[M]):
     rest: list[bytes]
 
 
-@dataclass(frozen=True, slots=True)
 class Selection(Generic[M]):
-    """Which records, in which order, from where and how many. Frozen: each step makes a new one."""
+    """Which records, in which order, from where and how many. Never changed: each step makes a new one."""
 
-    model: type[M]
-    conditions: tuple[Condition, ...] = ()
-    orders: tuple[Order, ...] = ()
-    offset: int = 0
-    limit: int | None = None
-    writes: bool = True
+    # Not a frozen dataclass: making one would cost as much as compiling the query.
+    __slots__ = ("conditions", "limit", "model", "offset", "orders", "writes")
+
+    def __init__(
+        self,
+        model: type[M],
+        conditions: tuple[Condition, ...] = (),
+        orders: tuple[Order, ...] = (),
+        offset: int = 0,
+        limit: int | None = None,
+        writes: bool = True,
+    ) -> None:
+        if conditions:
+            schema = schema_of(model)
+            for condition in conditions:
+                _check(condition, schema)
+        self.model = model
+        self.conditions = conditions
+        self.orders = orders
+        self.offset = offset
+        self.limit = limit
+        self.writes = writes
+
+    def _with(self, **changes: Any) -> Selection[M]:
+        copy: Selection[M] = object.__new__(Selection)
+        for name in Selection.__slots__:
+            setattr(copy, name, changes.get(name, getattr(self, name)))
+        return copy
+
+    def __repr__(self) -> str:
+        return "Selection(" + ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__) + ")"
 
     def where(self, *conditions: Condition) -> Selection[M]:
         """Add conditions that must be met too; QueryError for one that no index of the model can answer."""
         schema = schema_of(self.model)
         for condition in conditions:
             _check(condition, schema)
-        return replace(self, conditions=self.conditions + conditions)
+        return self._with(conditions=self.conditions + conditions)
 
     def order_by(self, *orders: Order) -> Selection[M]:
-        """Order by these fields, before the orders that are there already end in a tie."""
-        return replace(self, orders=self.orders + orders)
+        """Order by these fields where the orders that are there already end in a tie."""
+        return self._with(orders=self.orders + orders)
 
     def slice(self, offset: int | None = None, limit: int | None = None) -> Selection[M]:
         """Skip and bound; neither may be negative."""
         for name, number in (("offset", offset), ("limit", limit)):
             if number is not None and (type(number) is not int or number < 0):
                 raise QueryError(f"{name} must be a whole number of at least 0, not {number!r}")
-        return replace(
-            self,
-            offset=self.offset if offset is None else offset,
-            limit=self.limit if limit is None else limit,
+        return self._with(
+            offset=self.offset if offset is None else offset, limit=self.limit if limit is None else limit
         )
+
+    def page(self, number: int, size: int) -> Selection[M]:
+        """One page of it, in the order by id where no other is named, so that pages neither skip nor repeat."""
+        if type(number) is not int or number < 1 or type(size) is not int or size < 1:
+            raise QueryError(f"a page has a number and a size of at least 1, not number={number!r}, size={size!r}")
+        orders = self.orders or (Order("", False),)
+        return self._with(orders=orders, offset=self.offset + (number - 1) * size, limit=size)
 
 
 def _check(condition: Condition, schema: Schema[Any]) -> None:
     """Refuse what can be refused before anything is asked: no condition, another model's field, no index."""
     if isinstance(condition, Compare):
-        if condition.model is not None and not issubclass(schema.model, condition.model):
+        if condition.model not in (schema.model, None) and not issubclass(schema.model, condition.model):
             other = condition.model.__name__
             raise QueryError(
                 f"{other}.{condition.path} is a field of {other}: a query of {schema.name} can't ask for it"
@@ -116,15 +144,12 @@ def _command(selection: Selection[M], most: int, *, count: bool = False) -> Comm
     # A page must not skip or repeat: without an order of its own it goes by id.
     orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"")
+    if count:
+        return procedure(FIND, program.keys, (flags, b"0", b"-1", b"0", b"0", b"0", *conditions))
     limit = -1 if selection.limit is None else selection.limit
-    columns = () if count else schema.columns
-    argv = [flags, b"%d" % selection.offset, b"%d" % limit, b"%d" % most]
-    argv.append(b"%d" % len(columns))
-    argv += columns
-    argv.append(b"%d" % (len(orders) // 3))
-    argv += orders
-    argv += conditions
-    return procedure(FIND, program.keys, argv)
+    bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
+    columns = (b"%d" % len(schema.columns), *schema.columns)
+    return procedure(FIND, program.keys, (flags, *bounds, *columns, b"%d" % (len(orders) // 3), *orders, *conditions))
 
 
 def _answer(selection: Selection[M], reply: Reply) -> Answer[M]:
@@ -182,11 +207,7 @@ def find_all(selection: Selection[M]) -> Plan[list[M]]:
 
 def find_page(selection: Selection[M], number: int, size: int) -> Plan[Page[M]]:
     """One page and the total: one round trip."""
-    if type(number) is not int or number < 1 or type(size) is not int or size < 1:
-        raise QueryError(f"a page has a number and a size of at least 1, not number={number!r}, size={size!r}")
-    orders = selection.orders or (Order("", False),)
-    page = replace(selection, orders=orders, offset=selection.offset + (number - 1) * size, limit=size)
-    found = yield from answer(page, size)
+    found = yield from answer(selection.page(number, size), size)
     return Page(found.records, found.total, number, size)
 
 
@@ -213,7 +234,7 @@ def find_one(selection: Selection[M]) -> Plan[M]:
 
 def find_count(selection: Selection[M]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
-    (reply,) = yield Batch((_command(replace(selection, offset=0, limit=None), 0, count=True),))
+    (reply,) = yield Batch((_command(selection, 0, count=True),))
     if isinstance(reply, ReplyError):
         raise explain(reply, schema_of(selection.model).ids_key)
     return cast("list[int]", reply)[0]
