@@ -137,7 +137,7 @@ class Model(BaseModel, metaclass=ModelMeta):
         __redmodel_prefix__ = None
         __redmodel_ttl__ = None
         __redmodel_schema__ = None
-        __redmodel_references__ = {}  # noqa: RUF012 - each class is given its own
+        __redmodel_references__ = {}  # each class is given its own
 
 
 # Put among the bases of a model that declares no id.

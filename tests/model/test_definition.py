@@ -691,3 +691,79 @@ def test_local_types_named_in_text() -> None:
 
     assert Outer.__pydantic_complete__
     assert Outer(inner=Inner(number=1)).inner.number == 1
+
+
+class Grade(Enum):
+    GOOD = "good"
+    BAD = 0
+
+
+def test_enum_values_in_place_of_members() -> None:
+    class Graded(Model, prefix="graded"):
+        model_config = ConfigDict(use_enum_values=True)
+        level: Indexed[Level]
+
+    class Level(Enum):
+        LOW = "low"
+        HIGH = "high"
+
+    schema = schema_of(Graded)
+    obj = Graded(id="1", level=Level.HIGH)
+    assert obj.level == "high"
+    assert schema.encode(obj) == [b"1", b"high"]
+    assert schema.entries(obj) == [(b"=", b"level", b"high", b"")]
+    assert schema.index("level").token(Level.HIGH) == schema.index("level").token("high") == b"high"
+    assert schema.decode([b"1", b"low"], None, b"k").level == "low"
+
+
+def test_enums_of_mixed_values() -> None:
+    model = define(grade=Grade)
+    schema = schema_of(model)
+    assert schema.encode(model(id="1", grade=Grade.BAD)) == [b"1", b"0"]
+    assert schema.decode([b"1", b'"good"'], None, b"k").grade is Grade.GOOD
+
+
+class Created(BaseModel):
+    created: Indexed[int] = 0
+
+
+def test_mixins_and_several_bases() -> None:
+    class Audited(Model):
+        by: Indexed[str] = ""
+
+    class Removable(Model):
+        gone: Indexed[bool] = False
+
+    class Both(Audited, Removable, Created, prefix="both"):
+        name: str = ""
+
+    class First(Created, Model, prefix="first-mixin"):
+        pass
+
+    class Declared(Created):
+        id: int
+
+    class Second(Declared, Model, prefix="second-mixin"):
+        pass
+
+    assert set(Both.model_fields) == {"id", "by", "gone", "created", "name"}
+    assert {index.path for index in schema_of(Both).indexes} == {"by", "gone", "created"}
+    for model in (Both, First):
+        obj = model()
+        assert schema_of(model).decode(schema_of(model).encode(obj), None, b"k") == obj
+    assert schema_of(Second).id_of(Second(id=5)) == b"5"
+
+
+def test_aliases_of_types() -> None:
+    from typing import NewType
+
+    from typing_extensions import TypeAliasType
+
+    tags = TypeAliasType("tags", list[str])
+    number = NewType("number", int)
+    model = define(tags=Indexed[tags], number=Indexed[number], both=Indexed[Annotated[int, Field(ge=0)]])
+    assert [(i.path, i.kind, i.many) for i in schema_of(model).indexes] == [
+        ("tags", "set", True),
+        ("number", "range", False),
+        ("both", "range", False),
+    ]

@@ -52,7 +52,7 @@ class Item(BaseModel):
     price: Indexed[Decimal]
 
 
-class User(Model, prefix="users", ttl=timedelta(hours=1)):
+class User(Model, prefix="good-users", ttl=timedelta(hours=1)):
     model_config = ConfigDict(validate_assignment=False)
 
     email: Unique[str]
@@ -70,20 +70,20 @@ class User(Model, prefix="users", ttl=timedelta(hours=1)):
     score: float = 0.0
 
 
-class Airport(Model, prefix="airports"):
+class Airport(Model, prefix="good-airports"):
     icao: Key[str]
     iata: Unique[str | None] = Field(default=None)
 
 
-class Numbered(Model, prefix="numbered"):
+class Numbered(Model, prefix="good-numbered"):
     id: int
 
 
-class Tagged(Model, prefix="tagged"):
+class Tagged(Model, prefix="good-tagged"):
     id: UUID = Field(default_factory=uuid4)
 
 
-class Named(Model, prefix="named"):
+class Named(Model, prefix="good-named"):
     id: str = Field(default_factory=new_id)
 
 
@@ -91,11 +91,11 @@ class Base(Model):
     created: Indexed[datetime] = Field(default_factory=datetime.now)
 
 
-class Admin(Base, prefix="admins", ttl=None):
+class Admin(Base, prefix="good-admins", ttl=None):
     level: Indexed[int]
 
 
-class Box(Model, Generic[T], prefix="boxes"):
+class Box(Model, Generic[T], prefix="good-boxes"):
     content: T
 
 

@@ -21,7 +21,7 @@ class Address(BaseModel):
     city: Indexed[str]
 
 
-class User(Model, prefix="users"):
+class User(Model, prefix="bad-users"):
     email: Unique[str]
     name: str
     age: Indexed[int] = Field(default=0)
@@ -31,7 +31,7 @@ class User(Model, prefix="users"):
     score: float = 0.0
 
 
-class Airport(Model, prefix="airports"):
+class Airport(Model, prefix="bad-airports"):
     icao: Key[str]
 
 

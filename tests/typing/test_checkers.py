@@ -20,7 +20,15 @@ Place = tuple[str, int]
 
 
 def with_mypy(folder: Path) -> dict[Place, str]:
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", f"--cache-dir={folder}", "--no-error-summary"]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--config-file=",
+        f"--cache-dir={folder}",
+        "--no-error-summary",
+    ]
     run = subprocess.run([*command, *map(str, FILES)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert not run.stderr, run.stderr
     found = re.finditer(r"^([^:\n]*):(\d+): error: (.*)$", run.stdout, re.MULTILINE)
