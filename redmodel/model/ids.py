@@ -7,10 +7,10 @@ import threading
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
-_QUAD = tuple(a + b + c for a in _ALPHABET for b in _ALPHABET for c in _ALPHABET)  # 15 bits at a time
-_LOW_BITS = 45
+_PAIR = tuple(a + b for a in _ALPHABET for b in _ALPHABET)  # 10 bits at a time
+_LOW_BITS = 40
 _LOW_LIMIT = 1 << _LOW_BITS
-_HIGH_BITS = 35
+_HIGH_BITS = 40
 _RANDOM_BITS = _LOW_BITS + _HIGH_BITS
 
 
@@ -49,12 +49,12 @@ class IdFactory:
                 low = self._begin(self._millisecond + 1)
             self._low = low
             head = self._head
-        return f"{head}{_QUAD[low >> 30]}{_QUAD[low >> 15 & 32767]}{_QUAD[low & 32767]}"
+        return f"{head}{_PAIR[low >> 30]}{_PAIR[low >> 20 & 1023]}{_PAIR[low >> 10 & 1023]}{_PAIR[low & 1023]}"
 
     def _begin(self, millisecond: int) -> int:
         self._millisecond = millisecond
         random = int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
-        self._head = _base32((millisecond << _HIGH_BITS) | random >> _LOW_BITS, 17)
+        self._head = _base32((millisecond << _HIGH_BITS) | random >> _LOW_BITS, 18)
         return random & (_LOW_LIMIT - 1)
 
 
