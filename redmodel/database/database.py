@@ -111,7 +111,7 @@ class Database:
         return run(deletes.delete_any(record, id), self._executor)
 
     def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
-        """Delete the records with these ids: a round trip for each thousand; returns how many were there."""
+        """Delete these records, or those with these ids: a round trip for each thousand; says how many were there."""
         return run(deletes.delete_many(model, ids), self._executor)
 
     @overload

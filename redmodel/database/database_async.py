@@ -115,7 +115,7 @@ class AsyncDatabase:
         return await run_async(deletes.delete_any(record, id), self._executor)
 
     async def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
-        """Delete the records with these ids: a round trip for each thousand; returns how many were there."""
+        """Delete these records, or those with these ids: a round trip for each thousand; says how many were there."""
         return await run_async(deletes.delete_many(model, ids), self._executor)
 
     @overload

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from redmodel.database.forks import forget_after_fork
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
-from redmodel.errors import ReplyError, StorageError
+from redmodel.errors import ConnectionFailed, ReplyError, StorageError
 from redmodel.plan.core import Batch, Reply
 from redmodel.procedures import ALL
 
@@ -115,7 +115,7 @@ class EngineExecutor:
                 "make a new handle in the child"
             )
         if self._closed:
-            raise StorageError("this handle is closed: make a new one")
+            raise ConnectionFailed("this handle is closed: make a new one")
         self.round_trips += 1
         execute, session = holder.engine.execute, self._session
         replies: list[Reply] = []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
+from redmodel.errors import QueryError
 from redmodel.model import Condition, FieldRef, Model, Order, order_of
 from redmodel.plan import find as plans
 from redmodel.plan.find import Page, Selection
@@ -40,6 +41,9 @@ class _Builder(Generic[M]):
     def offset(self, offset: int) -> Self:
         """Skip the first ``offset`` records of the order, or of the order by id where none is named."""
         return type(self)(self._executor, self._selection.slice(offset=offset))
+
+    def __bool__(self) -> NoReturn:
+        raise QueryError("a query has no truth value before it is asked: use exists(), count() or first()")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._selection!r}>"

@@ -41,7 +41,7 @@ class ModelMeta(ModelMetaclass):
         namespace: dict[str, Any],
         *,
         prefix: str | None = None,
-        ttl: timedelta | None = _INHERITED,
+        ttl: timedelta | float | None = _INHERITED,
         **kwargs: Any,
     ) -> type:
         if not any(isinstance(base, ModelMeta) for base in bases):
@@ -172,9 +172,10 @@ def schema_of(model: type[M] | M) -> Schema[M]:
 
 
 def _late_schema(cls: Any) -> Schema[Any]:
-    name: str = cls.__qualname__
+    name: str = cls.__name__
     if not isinstance(cls, ModelMeta):
-        raise SchemaError(f"{name} is no redmodel.Model: derive it from Model and give it a prefix.")
+        several = " To save several records, use save_many()." if issubclass(cls, list | tuple | set) else ""
+        raise SchemaError(f"{name} is no redmodel.Model: derive it from Model and give it a prefix.{several}")
     model = cast("type[Model]", cls)
     if model.__redmodel_prefix__ is None:
         raise SchemaError(

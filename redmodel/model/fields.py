@@ -61,9 +61,17 @@ class TTL:
         object.__setattr__(self, "milliseconds", span_milliseconds(span, "TTL(...)"))
 
 
-def span_milliseconds(span: timedelta, what: str) -> int:
-    """Whole milliseconds of a time to live; SchemaError if it is not positive. ``what`` opens the error's text."""
-    milliseconds = span // timedelta(milliseconds=1)
+def span_milliseconds(span: timedelta | float, what: str) -> int:
+    """Whole milliseconds of a time to live, a timedelta or seconds; SchemaError if it is not positive.
+
+    ``what`` opens the error's text.
+    """
+    if isinstance(span, bool) or not isinstance(span, timedelta | int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SchemaError(f"{what} is {span!r}: a time to live is a timedelta or a number of seconds.")
+    try:
+        milliseconds = (span if isinstance(span, timedelta) else timedelta(seconds=span)) // timedelta(milliseconds=1)
+    except (OverflowError, ValueError) as error:
+        raise SchemaError(f"{what} is {span!r}: {error}.") from error
     if milliseconds < 1:
         raise SchemaError(f"{what} is {span}: a time to live must be at least one millisecond.")
     return milliseconds

@@ -91,6 +91,11 @@ class Schema(Generic[M]):
         """The id bytes of a record. Raises InvalidId."""
         return self.id_bytes(obj.__dict__.get(self.fields[0].name))
 
+    @property
+    def numbered(self) -> bool:
+        """Whether the ids are whole numbers, which have an order of their own."""
+        return self._codecs[0].kind == "int"
+
     def id_value(self, obj: M) -> Any:
         """The id of a record as its field holds it."""
         return obj.__dict__.get(self.fields[0].name)
@@ -154,6 +159,9 @@ class Schema(Generic[M]):
         known = self.model.__pydantic_fields__.get(name)
         if known is None:
             return f"{self.name} has no field {path!r}. Its indexed fields are {', '.join(self._by_path) or 'none'}."
+        below = next((index.path for index in self.indexes if index.path.startswith(path + ".")), None)
+        if below is not None:
+            return f"{self.name}.{path} is a nested model: compare a field inside it, as in {self.name}.{below}."
         shown = getattr(known.annotation, "__name__", str(known.annotation))
         return f"{self.name}.{path} has no index: declare it as `{path}: Indexed[{shown}]`."
 

@@ -10,6 +10,7 @@ from redmodel.errors import ReplyError
 from redmodel.model import Model, Schema, schema_of, set_loaded
 from redmodel.plan.commands import procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.get import each_id
 from redmodel.plan.refusal import wrong_type
 from redmodel.procedures import DELETE
 
@@ -47,9 +48,9 @@ def delete_any(record: Model | type[Model], id: object) -> Plan[bool]:
 
 
 def delete_many(model: type[Model], ids: Iterable[object]) -> Plan[int]:
-    """Delete the records with these ids: a round trip for each thousand; returns how many were there."""
+    """Delete the records with these ids, or these records: a round trip for each thousand; how many were there."""
     schema = schema_of(model)
-    source = iter(ids)
+    source = each_id(model, ids)
     done = 0
     while chunk := list(islice(source, BATCH)):
         replies = yield Batch(tuple(_command(schema, schema.id_bytes(id)) for id in chunk))

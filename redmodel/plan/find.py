@@ -80,7 +80,7 @@ class Selection(Generic[M]):
         self.writes = writes
 
     def _with(self, **changes: Any) -> Selection[M]:
-        copy: Selection[M] = object.__new__(Selection)
+        copy = cast("Selection[M]", object.__new__(Selection))
         for name in Selection.__slots__:
             setattr(copy, name, changes.get(name, getattr(self, name)))
         return copy
@@ -96,7 +96,8 @@ class Selection(Generic[M]):
         return self._with(conditions=self.conditions + conditions)
 
     def order_by(self, *orders: Order) -> Selection[M]:
-        """Order by these fields where the orders that are there already end in a tie."""
+        """Order by these fields where the orders that are there end in a tie; QueryError if one has no order."""
+        Program(schema_of(self.model)).orders(orders)
         return self._with(orders=self.orders + orders)
 
     def slice(self, offset: int | None = None, limit: int | None = None) -> Selection[M]:

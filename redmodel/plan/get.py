@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from redmodel.errors import NotFound, ReplyError
+from redmodel.errors import InvalidId, NotFound, ReplyError
 from redmodel.model import Model, Schema, schema_of
 from redmodel.plan.commands import as_clock, as_int, as_row, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
@@ -45,11 +45,19 @@ def get(model: type[M], id: object) -> Plan[M]:
     return schema.decode(row, now, key)
 
 
+def each_id(model: type[Model], ids: Iterable[object]) -> Iterator[object]:
+    """The ids that a bulk verb was given, one by one; of records, their ids. One text is no list of ids."""
+    if isinstance(ids, str | bytes):
+        raise InvalidId(f"{model.__name__}: a list of ids is asked for, not one {type(ids).__name__}")
+    for id in ids:
+        yield schema_of(model).id_value(id) if isinstance(id, model) else id
+
+
 def get_many(model: type[M], ids: Iterable[object]) -> Plan[list[M | None]]:
     """The records with these ids in their order, None where there is none: a round trip for each thousand."""
     schema: Schema[M] = schema_of(model)
     records: list[M | None] = []
-    source = iter(ids)
+    source = each_id(model, ids)
     while chunk := list(islice(source, BATCH)):
         keys = [schema.key(schema.id_bytes(id)) for id in chunk]
         commands: list[Command[Any]] = [Command((b"HMGET", key, *schema.columns), as_row) for key in keys]

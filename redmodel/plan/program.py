@@ -18,6 +18,7 @@ class Program:
     def __init__(self, schema: Schema[Any]) -> None:
         self.schema = schema
         self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
+        self._by_id = b"%" if schema.numbered else b"@"
         self._places: dict[bytes, bytes] = {}
 
     def _place(self, key: bytes) -> bytes:
@@ -70,9 +71,10 @@ class Program:
         if op == "in":
             return self._any(index, cast("tuple[object, ...]", value))
         if index.kind != "range":
+            why = "the items of a collection are" if index.many else "it is"
             raise QueryError(
-                f"{self.schema.name}.{index.path} is indexed for equality, not for order: {op} needs a number, "
-                f"date or time; use == or in_()"
+                f"{self.schema.name}.{index.path} can't be compared with {op}: {why} indexed for equality, "
+                f"and only single numbers, dates and times for order; use == or in_()"
             )
         key = self._place(self.schema.side + index.path_bytes)
         score = index.score(value)
@@ -113,12 +115,12 @@ class Program:
     def orders(self, orders: Sequence[Order], *, by_id: bool = False) -> list[bytes]:
         """The orders as triples of kind, source and direction; by id where there is none and ``by_id`` asks for it."""
         if not orders and by_id:
-            return [b"@", b"", b"a"]
+            return [self._by_id, b"", b"a"]
         words: list[bytes] = []
         for order in orders:
             direction = b"d" if order.descending else b"a"
             if not order.path or order.path == self.schema.fields[0].name:
-                words += (b"@", b"", direction)
+                words += (self._by_id, b"", direction)
                 continue
             index = self.schema.index(order.path)
             if index.kind == "range":

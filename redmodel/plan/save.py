@@ -7,7 +7,16 @@ from itertools import islice
 from os import urandom
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
-from redmodel.errors import AlreadyExists, BulkError, LayoutError, NotFound, RedModelError, ReplyError, UniqueViolation
+from redmodel.errors import (
+    AlreadyExists,
+    BulkError,
+    LayoutError,
+    NotFound,
+    QueryError,
+    RedModelError,
+    ReplyError,
+    UniqueViolation,
+)
 from redmodel.model import Entry, Model, Schema, loaded_values, schema_of, set_loaded
 from redmodel.plan.commands import hgetall, hset, procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
@@ -65,8 +74,7 @@ def save_command(
                 cleared.append(field.stored)
             else:
                 pairs += (field.stored, value)
-        for index in schema.indexes:
-            entries += index.entries(obj)
+        entries = schema.entries(obj)
     else:
         mode = b"p" + _ONLY[only_if]
         changed = [n for n, value in enumerate(values) if value != known[n]]
@@ -158,6 +166,8 @@ def save(
     known = loaded_values(obj)
     if known is not None and known[0] != values[0]:
         known = None  # the id was changed: this is another record
+    if only_if not in _ONLY:
+        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
     if only_if == "new":
         known = None
     command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
@@ -181,6 +191,8 @@ def save_many(
     Each record is atomic by itself. Records that are refused are gathered in one BulkError at the end; the others are
     written.
     """
+    if only_if not in _ONLY:
+        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
     failures: list[tuple[int, RedModelError]] = []
     done = position = 0
     source = iter(objects)

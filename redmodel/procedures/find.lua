@@ -2,7 +2,7 @@
 -- KEYS: T@ids, T@expires, then the index keys that the program names by their position.
 -- ARGV: flags, offset, limit (-1: all), rows to read at most, columns (counted list), orders (counted list of triples:
 -- kind key-or-field direction; kinds: '#' a sorted set that holds every record, '?' one that may lack some, '$' a field's
--- text, '@' the id), then the program: the conditions as a tree in prefix form.
+-- text, '@' the id, '%' the id as a number), then the program: the conditions as a tree in prefix form.
 -- flags: 'w' may write (purge and repair), 'c' count only.
 -- A node is one of:  '*'  all   '=' key  in a set   'u' n key...  in one of n sets   '#' key low high  a range of scores
 -- '!' key token  the owner of a unique value   '&' n node...   '|' n node...   '~' node
@@ -264,6 +264,9 @@ local function arrange(members)
     elseif orders[n] == '$' then
       found = {}
       for i = 1, #members do found[i] = call('HGET', records .. members[i], orders[n + 1]) end
+    elseif orders[n] == '%' then
+      found = {}
+      for i = 1, #members do found[i] = tonumber(members[i]) end
     else
       found = members
     end

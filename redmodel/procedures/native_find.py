@@ -230,6 +230,13 @@ def _text(ctx: Context, records: bytes, field: bytes, id: bytes) -> bytes | None
     return hash_at(ctx, records + id).get(field)
 
 
+def _number(id: bytes) -> float | None:
+    try:
+        return float(id)
+    except ValueError:
+        return None
+
+
 def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list[bytes], records: bytes) -> list[bytes]:
     """Sort by the orders, then by id; records without a value come last."""
     result = sorted(ids, reverse=orders[-1] == b"d")
@@ -240,6 +247,8 @@ def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list
             value = scores_at(ctx, keys[int(source) - 1]).get
         elif kind == b"$":
             value = partial(_text, ctx, records, source)
+        elif kind == b"%":
+            value = _number
         else:
             result.sort(reverse=direction == b"d")
             continue

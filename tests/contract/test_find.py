@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from redmodel import Model
 from redmodel.errors import MultipleFound, NotFound, QueryError, UnindexedField
 from redmodel.model import Condition, matches
 from tests.contract.models import Address, Session, User, user
@@ -194,3 +195,20 @@ def test_a_query_asks_nothing_until_a_terminal(db: Any) -> None:
     query = db.find(User, User.age > 3).order_by(-User.age).limit(3).offset(1).where(User.name == "A")
     assert db._executor.round_trips == before
     assert query.all() == []
+
+
+class Ticket(Model, prefix="tickets"):
+    id: int
+
+
+def test_numbers_as_ids_have_their_own_order(db: Any) -> None:
+    db.save_many(Ticket(id=n) for n in (100, 9, 20, 1, 10, -5))
+    assert [t.id for t in db.find(Ticket).page(size=4).items] == [-5, 1, 9, 10]
+    assert [t.id for t in db.find(Ticket).offset(4)] == [20, 100]
+
+
+def test_a_query_is_neither_true_nor_false(db: Any) -> None:
+    with pytest.raises(QueryError):
+        bool(db.find(User) if not hasattr(db, "_loop") else db.find(User)._query)
+    with pytest.raises(QueryError):
+        db.find(User).order_by(User.tags)

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from redmodel.errors import AlreadyExists, BulkError, NotFound, UniqueViolation, WrongType
+from redmodel.errors import (
+    AlreadyExists,
+    BulkError,
+    InvalidId,
+    NotFound,
+    QueryError,
+    SchemaError,
+    UniqueViolation,
+    WrongType,
+)
 from tests.contract.models import Address, Code, Session, User, user
 
 
@@ -279,3 +288,23 @@ def test_ttl_by_seconds_and_timedelta(db: Any, raw: Callable[..., Any]) -> None:
     assert raw("PTTL", "sessions:1") == -1
     db.save(Session(id="2", token="u", user="u"), ttl=timedelta(minutes=1))
     assert 59_000 < raw("PTTL", "sessions:2") <= 60_000
+
+
+def test_mistakes_in_calls_are_typed(db: Any) -> None:
+    with pytest.raises(QueryError, match="only_if"):
+        db.save(user(1), only_if="bogus")
+    with pytest.raises(QueryError, match="only_if"):
+        db.save_many([user(1)], only_if="bogus")
+    with pytest.raises(InvalidId):
+        db.get_many(User, "abc")
+    with pytest.raises(InvalidId):
+        db.delete_many(User, "abc")
+    with pytest.raises(SchemaError, match="save_many"):
+        db.save([user(1)])
+    assert db.count(User) == 0
+
+
+def test_records_can_be_deleted_by_themselves(db: Any) -> None:
+    records = [user(n) for n in range(3)]
+    db.save_many(records)
+    assert db.delete_many(User, [records[0], records[1].id]) == 2

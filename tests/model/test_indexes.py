@@ -263,7 +263,7 @@ def test_limits_of_a_field_are_no_limits_of_a_query() -> None:
         ("address.street", r"address: Embedded"),
         ("nowhere", "no field"),
         ("id", "get"),
-        ("address", "Indexed"),
+        ("address", "a field inside it"),
     ],
 )
 def test_unindexed_fields_say_what_to_do(path: str, text: str) -> None:

@@ -167,7 +167,7 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
     orders: list[Any] = []
     for _ in range(rng.choice([1, 1, 2])):
         down = rng.choice([b"a", b"d"])
-        orders += rng.choice([[b"?", age, down], [b"$", b"city", down], [b"@", b"", down]])
+        orders += rng.choice([[b"?", age, down], [b"$", b"city", down], [b"@", b"", down], [b"%", b"", down]])
     most = rng.choice([0, 2, 1000])
     flags = rng.choice([b"w", b"w", b"", b"wc", b"c"])
     argv = [flags, rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10]), most, *counted([b"id", b"city", b"age"])]
