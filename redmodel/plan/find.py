@@ -144,7 +144,7 @@ def _command(selection: Selection[M], most: int, *, count: bool = False) -> Comm
     conditions = program.conditions(selection.conditions)
     # A page must not skip or repeat: without an order of its own it goes by id.
     orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
-    flags = (b"w" if selection.writes else b"") + (b"c" if count else b"")
+    flags = (b"w" if selection.writes else b"") + (b"c" if count else b"t" if schema.field_ttls else b"")
     if count:
         return procedure(FIND, program.keys, (flags, b"0", b"-1", b"0", b"0", b"0", *conditions))
     limit = -1 if selection.limit is None else selection.limit

@@ -3,10 +3,10 @@
 -- ARGV: flags, offset, limit (-1: all), rows to read at most, columns (counted list), orders (counted list of triples:
 -- kind key-or-field direction; kinds: '#' a sorted set that holds every record, '?' one that may lack some, '$' a field's
 -- text, '@' the id, '%' the id as a number), then the program: the conditions as a tree in prefix form.
--- flags: 'w' may write (purge and repair), 'c' count only.
+-- flags: 'w' may write (purge and repair), 'c' count only, 't' tell the time.
 -- A node is one of:  '*'  all   '=' key  in a set   'u' n key...  in one of n sets   '#' key low high  a range of scores
 -- '!' key token  the owner of a unique value   '&' n node...   '|' n node...   '~' node
--- Replies {total, now, rows, ids of further records in order}.
+-- Replies {total, time in milliseconds or 0, rows, ids of further records in order}.
 local ids, expires = KEYS[1], KEYS[2]
 local side = string.sub(ids, 1, -4)
 local records = string.sub(ids, 1, -5) .. ':'
@@ -65,6 +65,9 @@ local function pieces(command, key, members)
   return result
 end
 
+-- So many members are read faster than an estimate of something better is made.
+local FEW = 300
+
 local function bound(text)
   if string.sub(text, 1, 1) == '(' then return bound(string.sub(text, 2)), true end
   if text == '-inf' then return -math.huge, false end
@@ -72,6 +75,7 @@ local function bound(text)
   return tonumber(text), false
 end
 
+-- Some Luas do not read infinity.
 local function number(score)
   return tonumber(score) or (score == 'inf' and math.huge) or (score == '-inf' and -math.huge)
 end
@@ -110,8 +114,8 @@ local function marks(node, members)
     local high, below = bound(node.high)
     local scores = pieces('ZMSCORE', node.key, members)
     for i = 1, #members do
-      local s = scores[i] and number(scores[i])
-      result[i] = s and (s > low or (s == low and not above)) and (s < high or (s == high and not below)) or false
+      local s = tonumber(scores[i]) or number(scores[i])
+      result[i] = s and s >= low and s <= high and not ((above and s == low) or (below and s == high))
     end
   elseif kind == '!' then
     local owner = call('HGET', node.key, node.token)
@@ -149,7 +153,7 @@ local function only(members, found)
 end
 
 -- The members of all the sets by their score in a sorted set, and only those in a range if one is given. Redis intersects
--- and sorts in one go, at half the cost of handing it the members of the sets.
+-- and sorts in one go, which costs less than handing it the members of the sets.
 local function ranked(sets, key, range)
   local words, n = {}, #sets
   for i = 1, n do
@@ -162,11 +166,12 @@ local function ranked(sets, key, range)
   local found = call('ZINTER', n + 1, unpack(words))
   local low, above = bound(range.low)
   local high, below = bound(range.high)
-  local kept = {}
-  for i = 1, #found, 2 do
-    local s = number(found[i + 1])
-    if (s > low or (s == low and not above)) and (s < high or (s == high and not below)) then
-      kept[#kept + 1] = found[i]
+  local kept, count = {}, 0
+  for i = 2, #found, 2 do
+    local s = tonumber(found[i]) or number(found[i])
+    if s >= low and s <= high and not ((above and s == low) or (below and s == high)) then
+      count = count + 1
+      kept[count] = found[i - 1]
     end
   end
   return kept
@@ -181,12 +186,14 @@ local function collect_all(node)
     if node[i].kind == '=' then sets[#sets + 1] = node[i].key else others[#others + 1] = node[i] end
   end
   local best, cost, smallest = nil, math.huge, math.huge
-  for i = 1, #sets do smallest = math.min(smallest, call('SCARD', sets[i])) end
+  for i = 1, #sets do
+    smallest = math.min(smallest, call('SCARD', sets[i]))
+    if smallest <= FEW then break end
+  end
   for i = 1, #others do
     local kind = others[i].kind
-    -- Few members are read faster than an estimate is made. Reading a range costs about four times as much for each
-    -- member as intersecting sets does.
-    if kind == '!' or (smallest > 300 and kind ~= '~' and kind ~= '*') then
+    -- Reading a range costs about four times as much for each member as intersecting sets does.
+    if kind == '!' or (smallest > FEW and kind ~= '~' and kind ~= '*') then
       local n = kind == '!' and 1 or 4 * estimate(others[i])
       if n < cost then best, cost = i, n end
     end
@@ -296,9 +303,10 @@ local function arrange(members)
   return result
 end
 
-local now = clock()
+local now = string.find(flags, 't', 1, true) and clock() or 0
 local due = 0
 if call('EXISTS', expires) == 1 then
+  now = clock()
   if may_write then purge(side, now, 128) end
   due = call('ZCOUNT', expires, '-inf', '(' .. digits(now))
 end
@@ -317,10 +325,10 @@ if string.find(flags, 'c', 1, true) then
   if due == 0 then
     if root.kind == '=' or root.kind == '#' then return {estimate(root), digits(now), {}, {}} end
     if root.kind == '&' then
-      local keys = {}
-      for i = 1, #root do keys[i] = root[i].kind == '=' and root[i].key or nil end
-      if #keys == #root then
-        local n = redis.pcall('SINTERCARD', #keys, unpack(keys))
+      local sets = {}
+      for i = 1, #root do sets[i] = root[i].kind == '=' and root[i].key or nil end
+      if #sets == #root then
+        local n = redis.pcall('SINTERCARD', #sets, unpack(sets)) -- since 7.0
         if type(n) == 'number' then return {n, digits(now), {}, {}} end
       end
     end

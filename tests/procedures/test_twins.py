@@ -169,7 +169,7 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
         down = rng.choice([b"a", b"d"])
         orders += rng.choice([[b"?", age, down], [b"$", b"city", down], [b"@", b"", down], [b"%", b"", down]])
     most = rng.choice([0, 2, 1000])
-    flags = rng.choice([b"w", b"w", b"", b"wc", b"c"])
+    flags = rng.choice([b"w", b"wt", b"", b"wc", b"c"])
     argv = [flags, rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10]), most, *counted([b"id", b"city", b"age"])]
     return run(FIND, keys, [*argv, len(orders) // 3, *orders, *node])
 
