@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at
 from redmodel.procedures.registry import Context
 
 _KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
+_SET, _UNIQUE = b"=!"
 
 
 def entries_of(log: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
@@ -24,13 +25,17 @@ def entries_of(log: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _wrong(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
+    """The refusal of a key that holds another type; None if it may be used."""
     value = ctx.value(key)
     if value is None:
         return None
-    if (want == b"set" and isinstance(value, set)) or (want == b"hash" and isinstance(value, dict)):
-        return None
-    found: bytes = ctx.call(b"TYPE", key)
-    return None if found == want else [b"wrongtype", key, bytes(found)]
+    if isinstance(value, set):
+        found = b"set"
+    elif isinstance(value, dict):
+        found = b"hash"
+    else:
+        found = bytes(ctx.call(b"TYPE", key))
+    return None if found == want else [b"wrongtype", key, found]
 
 
 def _leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token: bytes) -> None:
@@ -81,11 +86,11 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     nonce, whole, only = head[:8], head[8:9] == b"w", head[9:10]
     ttl, *counts = argv[1].split()
     call, value = ctx.call, ctx.value
-    wrong = _wrong(ctx, record, b"hash") or _wrong(ctx, log, b"hash")
-    if wrong:
-        return wrong
-    alive = value(record) is not None
-    current: bytes | None = hash_at(ctx, log).get(id)
+    there, logs = value(record), value(log)
+    alive = there is not None
+    if (alive and type(there) is not dict) or (logs is not None and type(logs) is not dict):
+        return _wrong(ctx, record, b"hash") or _wrong(ctx, log, b"hash")
+    current = None if logs is None else cast("dict[bytes, bytes]", logs).get(id)
     if alive and current is not None and current[:8] == nonce:
         return 1 if current[8:9] == b"c" else 0
     if alive and only == b"n":
@@ -103,27 +108,36 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     last_clear = last_set + int(counts[1])
     last_expiry = last_clear + int(counts[2])
     last_path = last_expiry + int(counts[3])
-    words = iter(argv[last_path:])
-    joins: list[tuple[bytes, bytes, bytes]] = []
+    at = last_path
+    joins: list[tuple[bytes, bytes, bytes, bytes]] = []
     joined: list[bytes] = []
     dead: list[bytes] = []
     for key in keys[4:]:
-        entry = next(words)
+        entry = argv[at]
+        at += 1
         joined.append(entry)
-        kind = entry[:1]
-        wrong = _wrong(ctx, key, _KINDS[kind])
-        if wrong:
-            return wrong
-        if kind == b"!":
+        kind = entry[0]
+        held = value(key)
+        if kind == _SET:
+            if held is not None and type(held) is not set:
+                return _wrong(ctx, key, b"set")
+            joins.append((b"SADD", key, id, b""))
+        elif kind == _UNIQUE:
             path, _, token = entry[1:-1].partition(b"\x1f")
-            owner = hash_at(ctx, key).get(token)
-            if owner is not None and owner != id:
-                if value(side[:-1] + b":" + owner) is not None:
-                    return [b"unique", path, token, owner]
-                dead.append(owner)
-            joins.append((key, kind, token))
+            if held is not None:
+                if type(held) is not dict:
+                    return _wrong(ctx, key, b"hash")
+                owner = cast("dict[bytes, bytes]", held).get(token)
+                if owner is not None and owner != id:
+                    if value(side[:-1] + b":" + owner) is not None:
+                        return [b"unique", path, token, owner]
+                    dead.append(owner)
+            joins.append((b"HSET", key, token, id))
         else:
-            joins.append((key, kind, next(words) if kind == b"#" else b""))
+            if held is not None and not hasattr(held, "scores"):
+                return _wrong(ctx, key, b"zset")
+            joins.append((b"ZADD", key, argv[at], id))
+            at += 1
     kept = b""
     left: list[tuple[bytes, bytes, bytes]] = []
     if current is not None:
@@ -142,13 +156,8 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         drop(ctx, side, owner)
     for kind, path, token in left:
         _leave(ctx, side, id, kind, path, token)
-    for key, kind, word in joins:
-        if kind == b"=":
-            call(b"SADD", key, id)
-        elif kind == b"#":
-            call(b"ZADD", key, word, id)
-        else:
-            call(b"HSET", key, word, id)
+    for name, key, word, last in joins:
+        call(name, key, word, last) if last else call(name, key, word)
     if last_set > 2:
         call(b"HSET", record, *argv[2:last_set])
     if last_clear > last_set:
