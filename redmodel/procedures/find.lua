@@ -1,7 +1,7 @@
 -- Answers a query: which records meet the conditions, in which order, how many, and the rows of the first of them.
 -- KEYS: T@ids, T@expires, then the index keys that the program names by their position.
 -- ARGV: flags, offset, limit (-1: all), rows to read at most, columns (counted list), orders (counted list of triples:
--- kind key-or-field direction; kinds: '#' a sorted set that holds every record, '?' one that may lack some, '$' a field's
+-- kind key-or-field direction; kinds: '#' a sorted set of every record, '?' one that may lack some, '$' a field's
 -- text, '@' the id, '%' the id as a number), then the program: the conditions as a tree in prefix form.
 -- flags: 'w' may write (purge and repair), 'c' count only, 't' tell the time.
 -- A node is one of:  '*'  all   '=' key  in a set   'u' n key...  in one of n sets   '#' key low high  a range of scores
@@ -183,7 +183,8 @@ local collect
 local function collect_all(node)
   local sets, others = {}, {}
   for i = 1, #node do
-    if node[i].kind == '=' then sets[#sets + 1] = node[i].key else others[#others + 1] = node[i] end
+    -- A list of unbounded length is never unpacked.
+    if node[i].kind == '=' and #sets < 1000 then sets[#sets + 1] = node[i].key else others[#others + 1] = node[i] end
   end
   local best, cost, smallest = nil, math.huge, math.huge
   for i = 1, #sets do
@@ -270,7 +271,10 @@ local function arrange(members)
       for i = 1, #members do found[i] = found[i] and number(found[i]) end
     elseif orders[n] == '$' then
       found = {}
-      for i = 1, #members do found[i] = call('HGET', records .. members[i], orders[n + 1]) end
+      for i = 1, #members do
+        local text = call('HGET', records .. members[i], orders[n + 1])
+        found[i] = text ~= '\0' and text -- None, where a missing field means another value
+      end
     elseif orders[n] == '%' then
       found = {}
       for i = 1, #members do found[i] = tonumber(members[i]) end
@@ -371,6 +375,8 @@ local function from_order()
     end
     -- Where records may lack a value, only a range on the same field leaves none of them out.
     if #sets == 0 or #sets > 1000 or not (full or range) then return end
+    -- Records that were written before the field was indexed are in no sorted set until they are saved whole.
+    if not range and call('ZCARD', key) < call('SCARD', ids) then return end
     local found = ranked(sets, key, range)
     if down then
       local turned = {}

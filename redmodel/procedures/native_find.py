@@ -227,7 +227,8 @@ class _Program:
 
 
 def _text(ctx: Context, records: bytes, field: bytes, id: bytes) -> bytes | None:
-    return hash_at(ctx, records + id).get(field)
+    found = hash_at(ctx, records + id).get(field)
+    return None if found == b"\x00" else found  # None, where a missing field means another value
 
 
 def _number(id: bytes) -> float | None:
@@ -330,7 +331,8 @@ def _read_order(
     if type(root) is _All and limit and offset + limit <= ctx.call(b"ZCARD", key):
         name = b"ZREVRANGE" if down else b"ZRANGE"
         return ctx.call(name, key, b"%d" % offset, b"%d" % (offset + limit - 1)), len(set_at(ctx, keys[0]))
-    if not full:
+    # Records that were written before the field was indexed are in no sorted set until they are saved whole.
+    if not full or len(scores_at(ctx, key)) < len(set_at(ctx, keys[0])):
         return None, 0
     found = root.collect(ctx)
     if not found or len(found) * 8 < len(scores_at(ctx, key)):

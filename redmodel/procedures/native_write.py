@@ -116,13 +116,13 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         entry = argv[at]
         at += 1
         joined.append(entry)
-        kind = entry[0]
+        letter = entry[0]
         held = value(key)
-        if kind == _SET:
+        if letter == _SET:
             if held is not None and type(held) is not set:
                 return _wrong(ctx, key, b"set")
             joins.append((b"SADD", key, id, b""))
-        elif kind == _UNIQUE:
+        elif letter == _UNIQUE:
             path, _, token = entry[1:-1].partition(b"\x1f")
             if held is not None:
                 if type(held) is not dict:

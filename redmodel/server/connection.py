@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine.engine import Engine
@@ -148,12 +148,12 @@ class ClientConnection(asyncio.Protocol):
             self._ended = True
         writer = WRITERS[session.protocol]
         if reply is None:
-            return writer.write(None, nil_array=self._has_nil_array(args[0]))
+            return writer.write(None, nil_array=self._has_nil_array(args))
         return writer.write(reply)
 
-    def _has_nil_array(self, name: bytes) -> bool:
-        command = self._engine.commands.get(name) or self._engine.commands.get(name.upper())
-        return command is not None and command.nil_array
+    def _has_nil_array(self, args: Sequence[bytes]) -> bool:
+        command = self._engine.commands.get(args[0]) or self._engine.commands.get(args[0].upper())
+        return command is not None and command.nil_is_array(args)
 
     def _send(self, replies: list[bytes]) -> None:
         if self._transport is not None and not self._transport.is_closing():
