@@ -17,7 +17,7 @@ from redmodel.procedures import ALL, DELETE, FIND, PURGE, SAVE, TOUCH, Procedure
 from tests.servers import RealServer
 
 IDS = [b"1", b"2", b"a:b", b"{x}", "é*?".encode(), b"\x00[\n", b"7"]
-CITIES = [b"Oslo", b"Rome", b"", b"~null", b"~0123"]
+CITIES = [b"Oslo", b"Rome", b"", b"\x00", b"~null", b"~0123"]
 Run = Callable[[tuple[bytes, ...]], Any]
 
 
@@ -167,7 +167,9 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
     orders: list[Any] = []
     for _ in range(rng.choice([1, 1, 2])):
         down = rng.choice([b"a", b"d"])
-        orders += rng.choice([[b"?", age, down], [b"$", b"city", down], [b"@", b"", down], [b"%", b"", down]])
+        orders += rng.choice(
+            [[b"?", age, down], [b"#", age, down], [b"$", b"city", down], [b"@", b"", down], [b"%", b"", down]]
+        )
     most = rng.choice([0, 2, 1000])
     flags = rng.choice([b"w", b"wt", b"", b"wc", b"c"])
     argv = [flags, rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10]), most, *counted([b"id", b"city", b"age"])]

@@ -1,0 +1,59 @@
+"""Models that got fields and indexes after records were written, and orders over what those records lack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from redmodel import Field, Indexed, Model
+
+
+def plant_of(version: int) -> Any:
+    """The model Plant as it was first written, and as it came to be: one name, so that it is one model."""
+    if version == 1:
+
+        class Plant(Model, prefix="contract-plants"):
+            id: str
+            bed: Indexed[str]
+
+        return Plant
+
+    class Plant(Model, prefix="contract-plants"):  # type: ignore[no-redef]
+        id: str
+        bed: Indexed[str]
+        height: Indexed[int] = Field(default=0)
+
+    return Plant
+
+
+class Label(Model, prefix="contract-labels"):
+    id: str
+    text: Indexed[str | None] = Field(default="none given")
+
+
+def test_an_order_by_a_new_index_leaves_no_old_record_out(db: Any) -> None:
+    old = plant_of(1)
+    db.save_many([old(id=id, bed="a") for id in "abcdefghij"])
+    plant = plant_of(2)
+    db.save(plant(id="k", bed="a", height=9))
+    by_height = db.find(plant, plant.bed == "a").order_by(plant.height)
+    assert [found.id for found in by_height.page(1, size=20).items] == [*"kabcdefghij"]
+    assert by_height.page(1, size=3).total == 11
+    assert [found.id for found in by_height.page(1, size=3).items] == [*"kab"]
+    everything = db.find(plant).order_by(-plant.height)
+    assert everything.page(1, size=20).items[0].id == "k"
+    assert everything.page(1, size=20).total == len(everything.page(1, size=20).items) == 11
+
+
+def test_a_copy_of_each_record_brings_old_records_into_a_new_index(db: Any) -> None:
+    old = plant_of(1)
+    db.save_many([old(id=id, bed="a") for id in "abc"])
+    plant = plant_of(2)
+    assert db.count(plant, plant.height == 0) == 0
+    db.save_many([record.model_copy() for record in db.find(plant)])
+    assert db.count(plant, plant.height == 0) == 3
+
+
+def test_none_comes_last_also_where_a_missing_field_means_another_value(db: Any) -> None:
+    db.save_many([Label(id="1", text=None), Label(id="2", text="b"), Label(id="3", text="a"), Label(id="4", text="")])
+    assert [found.id for found in db.find(Label).order_by(Label.text)] == ["4", "3", "2", "1"]
+    assert [found.id for found in db.find(Label).order_by(-Label.text)] == ["2", "3", "4", "1"]
