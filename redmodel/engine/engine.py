@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING
@@ -145,6 +146,26 @@ class Engine:
     def durable(self) -> bool:
         """Whether changes go to a storage."""
         return self._storage is not None
+
+    @contextmanager
+    def exclusively(self) -> Generator[Context]:
+        """Hold the engine for work on many keys: no command runs meanwhile. What was changed is told to `keep`."""
+        with self._lock:
+            context = self._context
+            context.moment = 0
+            yield context
+
+    def keep(self) -> None:
+        """Hand the effects that were collected under `exclusively` to the storage, as one unit.
+
+        Raises:
+            ReplyError: MISCONF: they could not be kept.
+        """
+        with self._lock:
+            context = self._context
+            context.owed = True
+            if context.effects:
+                self._flush()
 
     def release(self, session: Session) -> None:
         """Forget a connection that is closed: its transaction and its watched keys."""
