@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ValidationError
 
-from redmodel.errors import SchemaError, UnindexedField
+from redmodel.errors import EncodingError, QueryError, SchemaError, UnindexedField
 from redmodel.model.codec import FieldCodec
 from redmodel.model.fields import TTL, IndexMark, KeyMark, buried_mark, marks_of
 from redmodel.model.identity import id_codec
@@ -105,6 +106,69 @@ class Schema(Generic[M]):
         object.__setattr__(obj, "__dict__", dict(fresh.__dict__))
         object.__setattr__(obj, "__pydantic_fields_set__", set(fresh.__pydantic_fields_set__))
         self._slot.__set__(obj, self._slot.__get__(fresh))
+
+    def take(self, obj: M, values: Mapping[str, Any], stored: Mapping[int, bytes | None]) -> None:
+        """Let ``obj`` show fields as they were written to Redis; what else was changed in it stays to be saved."""
+        object.__setattr__(obj, "__dict__", {**obj.__dict__, **values})
+        obj.__pydantic_fields_set__.update(values)
+        known = getattr(obj, "__redmodel_loaded__", None)
+        if known is not None:
+            self._slot.__set__(obj, [stored.get(position, value) for position, value in enumerate(known)])
+
+    def part(self, changes: Mapping[str, object]) -> tuple[M, list[tuple[int, bytes | None]]]:
+        """Some fields of a record that is not at hand: their values, validated one by one, and their stored forms.
+
+        The values are in an object without any other field, as index entries are made from it. Raises EncodingError for
+        a value that its field refuses, QueryError for what can't be changed by itself.
+        """
+        if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+            raise QueryError(
+                f"{self.name} has validators that look at whole records: load the record, change it, and save it"
+            )
+        part: M = self.model.__new__(self.model)
+        object.__setattr__(part, "__dict__", {})
+        object.__setattr__(part, "__pydantic_fields_set__", set[str]())
+        for name in ("__pydantic_extra__", "__pydantic_private__"):
+            object.__setattr__(part, name, None)
+        stored: list[tuple[int, bytes | None]] = []
+        for name, value in changes.items():
+            spec = next((spec for spec in self.fields if spec.name == name), None)
+            if spec is None:
+                raise QueryError(f"{self.name} has no field {name!r}; it has {', '.join(s.name for s in self.fields)}")
+            if spec.position == 0:
+                raise QueryError(f"{self.name}.{name} is the id, which names the record: save it anew under another id")
+            try:
+                self.model.__pydantic_validator__.validate_assignment(part, name, value)
+            except ValidationError as error:
+                why = error.errors(include_url=False, include_input=False)[0]["msg"]
+                raise EncodingError(
+                    f"{self.name}.{name} can't be {value!r:.80}: {why}", model=self.name, field=name, value=value
+                ) from error
+            stored.append((spec.position, self._codecs[spec.position].write(part.__dict__[name])))
+        return part, stored
+
+    def number(self, name: str) -> tuple[str, bytes, bytes]:
+        """How a field is counted: ``i`` for whole numbers or ``f``, and the least and the most that it may hold.
+
+        Raises QueryError for a field that is no number, or of which a bound can't be kept while counting.
+        """
+        spec = next((spec for spec in self.fields if spec.name == name), None)
+        kind = None if spec is None else self._codecs[spec.position].kind
+        if spec is None or spec.position == 0 or kind not in ("int", "float"):
+            raise QueryError(f"{self.name}.{name} can't be incremented: only fields of type int or float can")
+        least = most = ""
+        for rule in self.model.__pydantic_fields__[name].metadata:
+            if isinstance(rule, Ge) and isinstance(rule.ge, int | float):
+                least = repr(rule.ge)
+            elif isinstance(rule, Le) and isinstance(rule.le, int | float):
+                most = repr(rule.le)
+            elif isinstance(rule, Gt) and kind == "int" and isinstance(rule.gt, int):
+                least = repr(rule.gt + 1)
+            elif isinstance(rule, Lt) and kind == "int" and isinstance(rule.lt, int):
+                most = repr(rule.lt - 1)
+            elif not isinstance(rule, IndexMark | TTL):
+                raise QueryError(f"{self.name}.{name}: the rule {rule!r} can't be kept while counting; save it instead")
+        return kind[0], least.encode(), most.encode()
 
     def index(self, path: str) -> Index:
         """The index of a path such as ``"address.city"``. Raises UnindexedField, which says how to declare it."""

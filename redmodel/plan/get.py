@@ -30,6 +30,14 @@ def _row(reply: Reply, key: bytes) -> list[bytes | None] | None:
 
 def get(model: type[M], id: object) -> Plan[M]:
     """The record with this id: one round trip; raises NotFound."""
+    record = yield from find_by_id(model, id)
+    if record is None:
+        raise NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)
+    return record
+
+
+def find_by_id(model: type[M], id: object) -> Plan[M | None]:
+    """The record with this id, or None: one round trip."""
     schema: Schema[M] = schema_of(model)
     key = schema.key(schema.id_bytes(id))
     read: Command[Any] = Command((b"HMGET", key, *schema.columns), as_row)
@@ -40,9 +48,7 @@ def get(model: type[M], id: object) -> Plan[M]:
         (reply,) = yield Batch((read,))
         now = None
     row = _row(reply, key)
-    if row is None:
-        raise NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)
-    return schema.decode(row, now, key)
+    return None if row is None else schema.decode(row, now, key)
 
 
 def each_id(model: type[Model], ids: Iterable[object]) -> Iterator[object]:

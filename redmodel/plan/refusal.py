@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from redmodel.errors import ReplyError, WrongType
+from typing import Any
+
+from redmodel.errors import AlreadyExists, NotFound, ReplyError, UniqueViolation, WrongType
+from redmodel.model import Schema
 
 
 def wrong_type(key: bytes, found: bytes = b"") -> WrongType:
@@ -21,3 +24,26 @@ def explain(error: ReplyError, key: bytes) -> Exception:
     """The typed error for an error reply about ``key``; the reply itself where there is none."""
     # Redis 6.2 wraps the error of a command inside a script in a sentence of its own.
     return wrong_type(key) if "WRONGTYPE Operation" in error.text else error
+
+
+def refused(schema: Schema[Any], source: Any, id: object, refusal: list[bytes]) -> Exception:
+    """The typed error for what a procedure refused to write; ``source`` holds the values that were to be written."""
+    why, name = refusal[0], schema.name
+    if why == b"unique":
+        path, owner = refusal[1].decode(), refusal[3].decode(errors="backslashreplace")
+        value = schema.index(path).values(source)[0]
+        return UniqueViolation(
+            f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. "
+            f"Load that record and change it, or use another value",
+            model=name,
+            field=path,
+            value=value,
+            owner=owner,
+        )
+    if why == b"exists":
+        return AlreadyExists(
+            f"{name} {id!r} is there already; save it without only_if to replace it", model=name, id=id
+        )
+    if why == b"missing":
+        return NotFound(f"there is no {name} {id!r} to change; save a whole record to create it", model=name, id=id)
+    return wrong_type(refusal[1], refusal[2])

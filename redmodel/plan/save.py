@@ -8,19 +8,16 @@ from os import urandom
 from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from redmodel.errors import (
-    AlreadyExists,
     BulkError,
     LayoutError,
-    NotFound,
     QueryError,
     RedModelError,
     ReplyError,
-    UniqueViolation,
 )
 from redmodel.model import Entry, Model, Schema, loaded_values, schema_of, set_loaded
 from redmodel.plan.commands import hgetall, hset, procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
-from redmodel.plan.refusal import wrong_type
+from redmodel.plan.refusal import refused
 from redmodel.procedures import SAVE
 
 M = TypeVar("M", bound=Model)
@@ -61,44 +58,57 @@ def save_command(
     ``known`` is what the record held when it was loaded: then only what differs travels, and concurrent changes of
     other fields survive. Without it, the whole record is written.
     """
+    if known is None:
+        changes = list(enumerate(values))
+    else:
+        changes = [(position, value) for position, value in enumerate(values) if value != known[position]]
+    return write_command(schema, obj, id, changes, ttl, only_if, whole=known is None)
+
+
+def write_command(
+    schema: Schema[M],
+    source: M,
+    id: bytes,
+    changes: Sequence[tuple[int, bytes | None]],
+    ttl: int | None | Literal["keep"],
+    only_if: OnlyIf,
+    *,
+    whole: bool,
+) -> Command[Reply]:
+    """The one command that writes some fields of a record, or all; ``source`` holds their values for the indexes."""
     fields = schema.fields
     pairs: list[bytes] = []
     cleared: list[bytes] = []
-    expiring: list[bytes] = []
-    entries: list[Entry] = []
+    for position, value in changes:
+        if value is None:
+            cleared.append(fields[position].stored)
+        else:
+            pairs += (fields[position].stored, value)
     paths: list[bytes] = []
-    if known is None:
-        mode = b"w" + _ONLY[only_if]
-        for field, value in zip(fields, values, strict=True):
-            if value is None:
-                cleared.append(field.stored)
-            else:
-                pairs += (field.stored, value)
-        entries = schema.entries(obj)
+    entries: list[Entry] = []
+    if whole:
+        entries = schema.entries(source)
     else:
-        mode = b"p" + _ONLY[only_if]
-        changed = [n for n, value in enumerate(values) if value != known[n]]
-        for n in changed:
-            value = values[n]
-            if value is None:
-                cleared.append(fields[n].stored)
-            else:
-                pairs += (fields[n].stored, value)
-        if changed:
-            for index in schema.indexes:
-                if index.position in changed:
-                    paths.append(index.path_bytes)
-                    entries += index.entries(obj)
-    for position, ttl_ms in schema.field_ttls:
-        if known is None or values[position] != known[position]:
+        changed = {position for position, _ in changes}
+        for index in schema.indexes:
+            if index.position in changed:
+                paths.append(index.path_bytes)
+                entries += index.entries(source)
+    expiring: list[bytes] = []
+    if schema.field_ttls:
+        written = dict(changes)
+        for position, ttl_ms in schema.field_ttls:
             column = fields[position].stored + b"@expires"
-            if values[position] is None:
+            if position not in written:
+                continue
+            if written[position] is None:
                 cleared.append(column)
             else:
                 expiring += (column, b"%d" % ttl_ms)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
     life = b"-" if ttl is None else b"k" if ttl == "keep" else b"%d" % ttl
     counts = b"%b %d %d %d %d" % (life, len(pairs), len(cleared), len(expiring), len(paths))
+    mode = (b"w" if whole else b"p") + _ONLY[only_if]
     argv: list[bytes] = [urandom(8) + mode, counts, *pairs, *cleared, *expiring, *paths]
     side = schema.side
     for kind, path, token, score in entries:
@@ -121,33 +131,14 @@ def _time_to_live(
     return None if known is None else "keep"
 
 
-def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Reply, only_if: OnlyIf) -> bool:
+def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Reply) -> bool:
     """Read the reply of a save: True if the record was created; raises what the reply refuses."""
     if isinstance(reply, ReplyError):
         raise reply
     if isinstance(reply, int):
         set_loaded(obj, values)
         return reply == 1
-    refusal = cast("list[bytes]", reply)
-    why, name, id = refusal[0], schema.model.__name__, schema.id_value(obj)
-    if why == b"unique":
-        path, owner = refusal[1].decode(), refusal[3].decode(errors="backslashreplace")
-        value = schema.index(path).values(obj)[0]
-        raise UniqueViolation(
-            f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. "
-            f"Load that record and change it, or use another value",
-            model=name,
-            field=path,
-            value=value,
-            owner=owner,
-        )
-    if why == b"exists":
-        raise AlreadyExists(f"{name} {id!r} is there already; save it without only_if to replace it", model=name, id=id)
-    if why == b"missing":
-        raise NotFound(
-            f"there is no {name} {id!r} to save over; save it without only_if to create it", model=name, id=id
-        )
-    raise wrong_type(refusal[1], refusal[2])
+    raise refused(schema, obj, schema.id_value(obj), cast("list[bytes]", reply))
 
 
 def save(
@@ -177,7 +168,7 @@ def save(
     if known is not None and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
         command = save_command(schema, obj, id, values, None, _time_to_live(schema, None, ttl), None)
         (reply,) = yield Batch((command,))
-    return _accept(schema, obj, values, reply, only_if)
+    return _accept(schema, obj, values, reply)
 
 
 def save_many(
@@ -223,7 +214,7 @@ def save_many(
                     set_loaded(obj, None)
                     yield from save(obj, registered, ttl)
                 else:
-                    _accept(schema_of(obj), obj, values, reply, only_if)
+                    _accept(schema_of(obj), obj, values, reply)
                 done += 1
             except RedModelError as error:
                 failures.append((place, error))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_write import delete as _delete
+from redmodel.procedures.native_write import increment as _increment
 from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import save as _save
 from redmodel.procedures.native_write import touch as _touch
@@ -14,11 +15,12 @@ from redmodel.procedures.registry import Context, Procedure, lua
 
 DELETE = Procedure("delete", _delete, lua("common", "delete"))
 FIND = Procedure("find", _find, lua("common", "find"))
+INCREMENT = Procedure("increment", _increment, lua("common", "increment"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
 SAVE = Procedure("save", _save, lua("common", "save"))
 TOUCH = Procedure("touch", _touch, lua("common", "touch"))
 
-ALL: tuple[Procedure, ...] = (DELETE, FIND, PURGE, SAVE, TOUCH)
+ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, PURGE, SAVE, TOUCH)
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
-__all__ = ["ALL", "BY_SHA", "DELETE", "FIND", "PURGE", "SAVE", "TOUCH", "Context", "Procedure"]
+__all__ = ["ALL", "BY_SHA", "DELETE", "FIND", "INCREMENT", "PURGE", "SAVE", "TOUCH", "Context", "Procedure"]

@@ -229,3 +229,43 @@ def purge(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Drop records whose time is over; see purge.lua."""
     drop_due(ctx, keys[0][:-3], int(argv[0]))
     return ctx.call(b"ZCOUNT", keys[1], b"-inf", b"(%d" % ctx.now)
+
+
+def increment(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
+    """Add to a number in one field of a living record; see increment.lua."""
+    record, ids, log = keys[:3]
+    id = record[len(ids) - 3 :]
+    nonce, field, amount, kind, least, most = argv
+    if ctx.value(record) is None:
+        return [b"missing"]
+    wrong = _wrong(ctx, record, b"hash") or _wrong(ctx, log, b"hash")
+    if wrong:
+        return wrong
+    current = hash_at(ctx, log).get(id)
+    value = hash_at(ctx, record).get(field)
+    if value is None:
+        return [b"null"]
+    if current is not None and current[:8] == nonce:
+        return [b"done", value]
+    index = keys[4] if len(keys) > 4 else None
+    wrong = _wrong(ctx, index, b"zset") if index is not None else None
+    if wrong:
+        return wrong
+    try:
+        ctx.call(b"HINCRBY" if kind == b"i" else b"HINCRBYFLOAT", record, field, amount)
+    except ReplyError:
+        return [b"refused", value]
+    new = hash_at(ctx, record)[field]
+    number = float(new)
+    why = None
+    if (least and number < float(least)) or (most and number > float(most)):
+        why = b"bounds"
+    elif index is not None and kind == b"i" and not -(2.0**53) <= number <= 2.0**53:
+        why = b"inexact"
+    if why is not None:
+        ctx.call(b"HSET", record, field, value)
+        return [why, value]
+    ctx.call(b"HSET", log, id, nonce + b"u" + (current[9:] if current is not None else b""))
+    if index is not None:
+        ctx.call(b"ZADD", index, new, id)
+    return [b"done", new]

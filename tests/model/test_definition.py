@@ -284,7 +284,7 @@ def test_declared_id(annotation: Any, value: Any, key: bytes) -> None:
 
 
 def test_key_by_another_name() -> None:
-    class Airport(Model, prefix="airports"):
+    class Airport(Model, prefix="airfields"):
         name: str = ""
         icao: Key[str]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from redmodel.database.driver import run
-from redmodel.errors import BulkError, LayoutError, NotFound, ReplyError, UniqueViolation, WrongType
+from redmodel.errors import BulkError, ConnectionFailed, LayoutError, NotFound, ReplyError, UniqueViolation, WrongType
 from redmodel.model import And, Order, schema_of, set_loaded
 from redmodel.plan.core import Batch, Reply
 from redmodel.plan.delete import delete
@@ -16,6 +16,7 @@ from redmodel.plan.get import get
 from redmodel.plan.program import Program
 from redmodel.plan.save import Registered, save, save_many
 from redmodel.plan.ttl import touch
+from redmodel.plan.update import increment
 from redmodel.procedures import FIND, SAVE
 from tests.contract.models import Session, User, user
 from tests.database.test_driver import Replies
@@ -171,3 +172,24 @@ def test_orders_name_where_they_read() -> None:
     assert program.orders((), by_id=True) == [b"@", b"", b"a"]
     assert program.orders((Order("age"), Order("score", True))) == [b"#", b"3", b"a", b"?", b"4", b"d"]
     assert program.orders((Order("name", True),)) == [b"$", b"name", b"d"]
+
+
+def test_a_lost_increment_is_recalled_or_told_and_never_sent_twice() -> None:
+    lost = ConnectionFailed("gone")
+    asked: list[tuple[bytes, ...]] = []
+
+    class Losing(Replies):
+        """Loses the reply; then shows the log that the amount was added under."""
+
+        def execute(self, batch: Batch) -> Sequence[Reply]:
+            asked.extend(command.args for command in batch.commands)
+            if batch.commands[0].args[0] == b"EVALSHA":
+                assert not batch.resend
+                raise lost
+            nonce = asked[0][3 + int(asked[0][2])]
+            return [(nonce if self.replies else b"another!") + b"u", b"42"]
+
+    assert run(increment(User, "1", {"age": 1}), Losing([])) == 42
+    with pytest.raises(ConnectionFailed, match="doesn't tell"):
+        run(increment(User, "1", {"age": 1}), Losing())
+    assert [args[0] for args in asked] == [b"EVALSHA", b"HGET", b"HGET"] * 2

@@ -13,7 +13,7 @@ import redis
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
-from redmodel.procedures import ALL, DELETE, FIND, PURGE, SAVE, TOUCH, Procedure
+from redmodel.procedures import ALL, DELETE, FIND, INCREMENT, PURGE, SAVE, TOUCH, Procedure
 from tests.servers import RealServer
 
 IDS = [b"1", b"2", b"a:b", b"{x}", "é*?".encode(), b"\x00[\n", b"7"]
@@ -188,7 +188,13 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
         return run(TOUCH, keys, [id, rng.choice([b"-", 1, 40_000])])
     if chance < 0.70:
         return run(PURGE, [b"t@ids", b"t@expires"], [rng.choice([1, 100])])
-    if chance < 0.74:
+    if chance < 0.72:
+        count, kind = rng.choice([(b"1", b"i"), (b"-2", b"i"), (b"0.25", b"f"), (b"9007199254740992", b"i")])
+        bounds = rng.choice([[b"", b""], [b"0", b""], [b"-1", b"4"]])
+        indexed = rng.random() < 0.7
+        field = b"age" if indexed else rng.choice([b"count", b"age"])
+        return run(INCREMENT, keys + [b"t@age"] * indexed, [rng.randbytes(8), field, count, kind, *bounds])
+    if chance < 0.75:
         return (b"DEL", b"t:" + id)  # another program
     if chance < 0.76:
         return rng.choice([(b"PERSIST", b"t:" + id), (b"HSET", b"t:" + id, b"city", b"elsewhere")])
