@@ -17,6 +17,7 @@
     │   └── UnindexedField          a condition or order on a field without an index
     ├── WrongType                   a key holds another type than the layout says
     ├── LayoutError                 the keyspace was written under another layout
+    ├── ReadOnly                    a write through a handle that was opened to read only
     ├── InvalidUrl                  a URL that names no back end
     ├── ConnectionFailed            the server can't be reached, or the connection broke
     │   └── AuthenticationFailed    the server refused the credentials
@@ -152,6 +153,10 @@ class WrongType(RedModelError):
 
 class LayoutError(RedModelError):
     """The keyspace of this prefix was written under another layout version."""
+
+
+class ReadOnly(RedModelError):
+    """A write through a handle that was opened with ``read_only=True``; nothing was sent."""
 
 
 class InvalidUrl(RedModelError, ValueError):

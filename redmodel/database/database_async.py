@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import AsyncBackend, open_async_backend
-from redmodel.database.driver import run_async
+from redmodel.database.driver import AsyncExecutor, AsyncRefusing, run_async
 from redmodel.database.query import AsyncQuery
 from redmodel.model import Condition, Model
 from redmodel.plan import delete as deletes
 from redmodel.plan import get as gets
 from redmodel.plan import save as saves
 from redmodel.plan import ttl as ttls
+from redmodel.plan import update as updates
 from redmodel.plan.find import Selection, find_count
 from redmodel.plan.save import OnlyIf
 from redmodel.plan.ttl import Ttl, milliseconds
@@ -33,7 +34,8 @@ class AsyncDatabase:
             Without one: the environment's ``REDMODEL_URL``, else an embedded store in ``./redmodel-data``.
         retry_seconds: how long a broken connection is tried again before ConnectionFailed; 10 by default.
         timeout: seconds to wait for a reply; 10 by default.
-        read_only: never write, not even to clear what expired: for replicas and read-only users.
+        read_only: never write, not even to clear what expired, and refuse the verbs that do with ReadOnly: for
+            replicas and read-only users.
 
     A handle may be shared by tasks, and by event loops one after the other. It connects when it is first used.
 
@@ -60,6 +62,7 @@ class AsyncDatabase:
     ) -> None:
         self._backend: AsyncBackend = open_async_backend(source, retry_seconds=retry_seconds, timeout=timeout)
         self._executor = self._backend.executor
+        self._writer: AsyncExecutor = AsyncRefusing() if read_only else self._executor
         self._registered: saves.Registered = set()
         self._read_only = read_only
 
@@ -84,7 +87,7 @@ class AsyncDatabase:
         Raises:
             EncodingError, UniqueViolation, AlreadyExists, NotFound, WrongType: and nothing was written.
         """
-        return await run_async(saves.save(record, self._registered, milliseconds(ttl), only_if), self._executor)
+        return await run_async(saves.save(record, self._registered, milliseconds(ttl), only_if), self._writer)
 
     async def save_many(self, records: Iterable[Model], *, ttl: Ttl = "model", only_if: OnlyIf = None) -> int:
         """Save records of any number, each atomic by itself: a round trip for each thousand; returns how many.
@@ -92,7 +95,7 @@ class AsyncDatabase:
         Raises:
             BulkError: when some were refused, after the others were written.
         """
-        return await run_async(saves.save_many(records, self._registered, milliseconds(ttl), only_if), self._executor)
+        return await run_async(saves.save_many(records, self._registered, milliseconds(ttl), only_if), self._writer)
 
     async def get(self, model: type[M], id: object) -> M:
         """Load the record with this id: one round trip; raises NotFound."""
@@ -107,16 +110,57 @@ class AsyncDatabase:
         return await run_async(gets.refresh(record), self._executor)
 
     @overload
+    async def update(self, record: Model, /, **changes: Any) -> None: ...
+    @overload
+    async def update(self, model: type[Model], id: object, /, **changes: Any) -> None: ...
+    async def update(self, record: Model | type[Model], id: Any = None, /, **changes: Any) -> None:
+        """Write some fields of a record, and its index entries, without reading it: one round trip.
+
+        A record at hand shows the new values afterwards; what else was changed in it stays to be saved.
+
+        Raises:
+            NotFound, EncodingError, UniqueViolation, WrongType, QueryError: and nothing was written.
+        """
+        return await run_async(updates.update(record, id, changes, self._registered), self._writer)
+
+    @overload
+    async def increment(self, record: Model, /, **amount: float) -> int | float: ...
+    @overload
+    async def increment(self, model: type[Model], id: object, /, **amount: float) -> int | float: ...
+    async def increment(self, record: Model | type[Model], id: Any = None, /, **amount: float) -> int | float:
+        """Add to one number of a record, and keep its index right: one round trip; returns the new value.
+
+        Concurrent increments all count. Bounds that the field declares (``ge``, ``le``, ``gt``, ``lt``) are kept.
+
+        Raises:
+            NotFound, EncodingError, QueryError, WrongType: and nothing was written.
+            ConnectionFailed: the connection broke, and the record doesn't tell whether the amount was added.
+        """
+        return await run_async(updates.increment(record, id, amount), self._writer)
+
+    async def get_or_create(
+        self, model: type[M], defaults: Mapping[str, object] | None = None, /, **wanted: object
+    ) -> tuple[M, bool]:
+        """Load the record with these values, or create it: one round trip, or two; True if it was created.
+
+        Args:
+            model: the model.
+            defaults: further values of a new record.
+            **wanted: the id, or indexed fields; name a unique one, so that of several callers one creates it.
+        """
+        return await run_async(updates.get_or_create(model, wanted, defaults, self._registered), self._writer)
+
+    @overload
     async def delete(self, record: Model, /) -> bool: ...
     @overload
     async def delete(self, model: type[Model], id: object, /) -> bool: ...
     async def delete(self, record: Model | type[Model], id: Any = None, /) -> bool:
         """Delete a record, or a model's record by its id, with its index entries: one trip; True if it was there."""
-        return await run_async(deletes.delete_any(record, id), self._executor)
+        return await run_async(deletes.delete_any(record, id), self._writer)
 
     async def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
         """Delete these records, or those with these ids: a round trip for each thousand; says how many were there."""
-        return await run_async(deletes.delete_many(model, ids), self._executor)
+        return await run_async(deletes.delete_many(model, ids), self._writer)
 
     @overload
     async def exists(self, record: Model, /) -> bool: ...
@@ -132,11 +176,11 @@ class AsyncDatabase:
     async def touch(self, model: type[Model], id: object, /, *, ttl: Ttl = ...) -> bool: ...
     async def touch(self, record: Model | type[Model], id: Any = None, /, *, ttl: Ttl = "model") -> bool:
         """Give a record a new time to live (None: none), nothing else: one round trip; False if it is gone."""
-        return await run_async(ttls.touch(record, id, milliseconds(ttl)), self._executor)
+        return await run_async(ttls.touch(record, id, milliseconds(ttl)), self._writer)
 
     async def purge(self, model: type[Model]) -> None:
         """Drop what expired records left in the indexes now; saves and finds do it little by little anyway."""
-        return await run_async(ttls.purge(model), self._executor)
+        return await run_async(ttls.purge(model), self._writer)
 
     def find(self, model: type[M], *conditions: Condition) -> AsyncQuery[M]:
         """Query the records that meet all conditions; nothing is asked until a terminal is called."""

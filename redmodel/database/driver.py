@@ -1,10 +1,14 @@
-"""The two drivers: they run a plan to its end, one blocking, one awaiting. Nothing here knows what a plan is about."""
+"""The two drivers: they run a plan to its end, one blocking, one awaiting. Nothing here knows what a plan is about.
+
+Beside them what they ask of an executor, and the executors that refuse.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
+from redmodel.errors import ReadOnly
 from redmodel.plan.core import Batch, Plan, Reply
 
 R = TypeVar("R")
@@ -24,6 +28,30 @@ class AsyncExecutor(Protocol):
     async def execute(self, batch: Batch) -> Sequence[Reply]: ...
 
     async def close(self) -> None: ...
+
+
+class Refusing:
+    """Stands where a read-only handle's verbs that write look for an executor: it refuses all work unsent."""
+
+    def execute(self, batch: Batch) -> NoReturn:
+        raise _refusal()
+
+    def close(self) -> None:
+        """Do nothing: there is nothing open."""
+
+
+class AsyncRefusing:
+    """The same, awaited."""
+
+    async def execute(self, batch: Batch) -> NoReturn:
+        raise _refusal()
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing open."""
+
+
+def _refusal() -> ReadOnly:
+    return ReadOnly("this handle was opened with read_only=True, so it never writes: write through another handle")
 
 
 def run(plan: Plan[R], executor: Executor) -> R:

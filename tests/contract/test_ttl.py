@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from redmodel import ReadOnly
 from tests.contract.models import Session, User, user
 from tests.contract.test_verbs import keyspace
 
@@ -53,6 +56,27 @@ def test_a_read_only_handle_is_exact_and_writes_nothing(make_db: Callable[..., A
     time.sleep(0.06)
     assert reader.count(Session) == 1 and reader.count(Session, Session.user == "u") == 1
     assert [s.id for s in reader.find(Session).page().items] == ["stays"]
+
+
+def test_a_read_only_handle_refuses_the_verbs_that_write(make_db: Callable[..., Any], raw: Callable[..., Any]) -> None:
+    db, reader = make_db(), make_db(read_only=True)
+    db.save(Session(id="1", token="1", user="u"))
+    record = reader.get(Session, "1")
+    record.user = "other"
+    before = keyspace(raw)
+    for attempt in (
+        lambda: reader.save(record),
+        lambda: reader.save(user(1)),
+        lambda: reader.save_many([record]),
+        lambda: reader.delete(record),
+        lambda: reader.delete_many(Session, ["1"]),
+        lambda: reader.touch(record, ttl=9),
+        lambda: reader.purge(Session),
+    ):
+        with pytest.raises(ReadOnly, match="read_only"):
+            attempt()
+    assert keyspace(raw) == before
+    assert reader.refresh(record).user == "u" and reader.exists(record)
 
 
 def test_a_save_keeps_or_renews_the_time_to_live(db: Any, raw: Callable[..., Any]) -> None:

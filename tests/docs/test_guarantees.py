@@ -80,7 +80,7 @@ class LosesReplies:
 
 def _lossy(url: str, meanwhile: Callable[[], object] = lambda: None) -> Database:
     db = Database(url)
-    db._executor = LosesReplies(db._executor, meanwhile)
+    db._executor = db._writer = LosesReplies(db._executor, meanwhile)
     return db
 
 
