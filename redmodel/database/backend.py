@@ -14,6 +14,8 @@ from redmodel.database.url import Target, parse
 from redmodel.errors import InvalidUrl
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     import redis
     import redis.asyncio
 
@@ -36,6 +38,63 @@ class AsyncBackend:
     executor: AsyncExecutor
     client: Callable[[], redis.asyncio.Redis]
     close: Callable[[], Awaitable[None]]
+
+
+class _OneClient:
+    """A handle's redis-py client: made when it is first asked for, one for all, closed with the handle."""
+
+    def __init__(self, make: Callable[[], redis.Redis], close: Callable[[], None]) -> None:
+        self._make, self._close = make, close
+        self._made: redis.Redis | None = None
+
+    def client(self) -> redis.Redis:
+        client = self._made
+        if client is None:
+            client = self._made = self._make()
+        return client
+
+    def close(self) -> None:
+        try:
+            if self._made is not None:
+                self._made.close()
+        finally:
+            self._close()
+
+
+class _OnePerLoop:
+    """The same for asyncio: one for each event loop, as redis-py's connections belong to the loop that opened them."""
+
+    def __init__(self, make: Callable[[], redis.asyncio.Redis], close: Callable[[], Awaitable[None]]) -> None:
+        self._make, self._close = make, close
+        self._made: dict[AbstractEventLoop | None, redis.asyncio.Redis] = {}
+
+    def client(self) -> redis.asyncio.Redis:
+        loop = _running_loop()
+        client = self._made.get(loop)
+        if client is None:
+            for other in [known for known in self._made if known is not None and known.is_closed()]:
+                del self._made[other]
+            client = self._made[loop] = self._make()
+        return client
+
+    async def close(self) -> None:
+        made, self._made = self._made, {}
+        here = _running_loop()
+        try:
+            for loop, client in made.items():
+                if loop is None or loop is here:
+                    await client.aclose()
+        finally:
+            await self._close()
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    from asyncio import get_running_loop
+
+    try:
+        return get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _target(source: str | None, retry_seconds: float | None, timeout: float | None) -> Target:
@@ -61,7 +120,8 @@ def open_backend(source: Any, *, retry_seconds: float | None, timeout: float | N
         from redmodel.database.over_engine import EngineExecutor
 
         engine = EngineExecutor(target)
-        return Backend(str(target), engine, engine.client, engine.close)
+        one = _OneClient(engine.client, engine.close)
+        return Backend(str(target), engine, one.client, one.close)
     if target.kind == "tls":
         from redmodel.database.over_client import ClientExecutor
 
@@ -70,7 +130,8 @@ def open_backend(source: Any, *, retry_seconds: float | None, timeout: float | N
     from redmodel.database.over_redis import RedisExecutor
 
     server = RedisExecutor(target)
-    return Backend(str(target), server, lambda: _client_of(target), server.close)
+    one = _OneClient(lambda: _client_of(target), server.close)
+    return Backend(str(target), server, one.client, one.close)
 
 
 def open_async_backend(source: Any, *, retry_seconds: float | None, timeout: float | None) -> AsyncBackend:
@@ -86,7 +147,8 @@ def open_async_backend(source: Any, *, retry_seconds: float | None, timeout: flo
         from redmodel.database.over_engine import AsyncEngineExecutor
 
         engine = AsyncEngineExecutor(target)
-        return AsyncBackend(str(target), engine, engine.client, engine.close)
+        one = _OnePerLoop(engine.client, engine.close)
+        return AsyncBackend(str(target), engine, one.client, one.close)
     if target.kind == "tls":
         from redmodel.database.over_client import AsyncClientExecutor
 
@@ -95,7 +157,8 @@ def open_async_backend(source: Any, *, retry_seconds: float | None, timeout: flo
     from redmodel.database.over_redis_async import AsyncRedisExecutor
 
     server = AsyncRedisExecutor(target)
-    return AsyncBackend(str(target), server, lambda: _async_client_of(target), server.close)
+    one = _OnePerLoop(lambda: _async_client_of(target), server.close)
+    return AsyncBackend(str(target), server, one.client, one.close)
 
 
 def _client_of(target: Target) -> redis.Redis:
