@@ -14,6 +14,7 @@ from redmodel.engine.context import Context
 from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.registry import subcommand
 from redmodel.engine.replies import QUEUED
+from redmodel.engine.saves import Saves
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError, StorageError
 
@@ -57,6 +58,7 @@ class Engine:
         self.databases = [Keyspace(number) for number in range(databases)]
         self.procedures: dict[bytes, Procedure] = {}
         self.started = clock()
+        self.saves = Saves(getattr(storage, "directory", None), getattr(storage, "files", None), self.started)
         self._lock = RLock()
         self._acquire, self._release = self._lock.acquire, self._lock.release
         self.commands = COMMANDS
@@ -163,8 +165,8 @@ class Engine:
         """
         with self._lock:
             context = self._context
-            context.owed = True
             if context.effects:
+                context.owed = True
                 self._flush()
 
     def release(self, session: Session) -> None:

@@ -16,7 +16,6 @@ from redmodel.engine.version import REDIS_VERSION
 TABLE = Table(
     ("TIME", 1, "loading stale fast", (0, 0, 0)),
     ("INFO", -1, "loading stale", (0, 0, 0)),
-    ("LASTSAVE", 1, "loading stale fast", (0, 0, 0)),
     ("COMMAND", -1, "loading stale", (0, 0, 0)),
     ("COMMAND|COUNT", 2, "loading stale", (0, 0, 0)),
     ("COMMAND|DOCS", -2, "loading stale", (0, 0, 0)),
@@ -54,11 +53,6 @@ def time(context: Context, args: Args) -> Reply:
     return [b"%d" % (now // 1000), b"%d" % (now % 1000 * 1000)]
 
 
-@TABLE.handles("LASTSAVE")
-def lastsave(context: Context, args: Args) -> Reply:
-    return context.engine.started // 1000
-
-
 @TABLE.handles("INFO")
 def info(context: Context, args: Args) -> Reply:
     wanted = {section.decode("latin-1").lower() for section in args[1:]} or {"default"}
@@ -90,6 +84,7 @@ def _sections(context: Context) -> dict[str, dict[str, object]]:
         },
         "Persistence": {
             "loading": int(context.loading),
+            **context.engine.saves.info(),
             "aof_enabled": int(context.engine.durable),
             "aof_last_write_status": "ok" if context.refusal is None else "err",
         },

@@ -9,8 +9,10 @@ from redmodel.engine.commands import (
     keys,
     lists,
     numbers,
+    saving,
     scan,
     scripting,
+    serialized,
     server,
     sets,
     sorted_set_algebra,
@@ -37,6 +39,8 @@ COMMANDS: dict[bytes, Command] = collect(
         scan.TABLE,
         transactions.TABLE,
         scripting.TABLE,
+        serialized.TABLE,
+        saving.TABLE,
         server.TABLE,
     )
 )

@@ -22,14 +22,16 @@ def dump(databases: Iterable[Keyspace]) -> Iterator[Effect]:
         TypeError: a key holds a type that is not in the table of this module, and would be lost.
     """
     for database in databases:
-        number = database.number
         deadlines = database.deadlines
         for key, value in database.values.items():
-            for command in _COMMANDS[type(value)](key, value):
-                yield number, command
-            deadline = deadlines.get(key)
-            if deadline is not None:
-                yield number, (b"PEXPIREAT", key, b"%d" % deadline)
+            yield from dump_key(database.number, key, value, deadlines.get(key))
+
+
+def dump_key(number: int, key: bytes, value: object, deadline: int | None) -> Iterator[Effect]:
+    for command in _COMMANDS[type(value)](key, value):
+        yield number, command
+    if deadline is not None:
+        yield number, (b"PEXPIREAT", key, b"%d" % deadline)
 
 
 def _string(key: bytes, value: bytes) -> Iterator[tuple[bytes, ...]]:

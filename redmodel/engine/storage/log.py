@@ -81,6 +81,11 @@ class AppendOnlyLog:
         _open_logs.add(self)
 
     @property
+    def files(self) -> FileSystem:
+        """The disk that the log is on."""
+        return self._files
+
+    @property
     def failure(self) -> StorageError | None:
         """Why nothing can be appended any more, or None."""
         return self._writer.failure if self._writer else None

@@ -1,0 +1,92 @@
+"""DUMP and RESTORE: a key's value as a string that another server takes, in the format of RDB files.
+
+The format is imported when the first of them runs.
+"""
+
+from __future__ import annotations
+
+from redmodel.engine import texts
+from redmodel.engine.arguments import INT_MAX, integer
+from redmodel.engine.context import Context
+from redmodel.engine.registry import Args, Table
+from redmodel.engine.replies import OK, Reply
+from redmodel.errors import ReplyError
+
+TABLE = Table(
+    ("DUMP", 2, "readonly", (1, 1, 1)),
+    ("RESTORE", -4, "write denyoom", (1, 1, 1)),
+)
+
+
+@TABLE.handles("DUMP")
+def dump(context: Context, args: Args) -> Reply:
+    from redmodel.engine.storage.rdb import payload
+
+    value = context.find(args[1])
+    return None if value is None else payload.dump(value)
+
+
+@TABLE.handles("RESTORE")
+def restore(context: Context, args: Args) -> Reply:
+    from redmodel.engine.storage.rdb import payload
+
+    key, data = args[1], args[3]
+    replace, absolute = _options(args)
+    old = context.find(key)
+    if old is not None and not replace:
+        raise ReplyError(texts.BUSY_KEY)
+    ttl = integer(args[2])
+    if ttl < 0:
+        raise ReplyError(texts.RESTORE_TTL)
+    try:
+        payload.check(data)
+    except payload.BadFooter:
+        raise ReplyError(texts.PAYLOAD_FOOTER) from None
+    try:
+        value = payload.restore(data)
+    except ValueError:
+        raise ReplyError(texts.PAYLOAD_DATA) from None
+    if ttl and not absolute:
+        ttl += context.now()
+    if ttl > INT_MAX:
+        ttl = -1  # Redis' sum overflows, and is a time long past
+    if ttl and not context.loading and ttl <= context.now():
+        if old is not None:
+            context.database.remove(key)
+            context.effect(b"DEL", key)
+            context.touch(key)
+        return OK
+    context.database.put(key, value)
+    if ttl:
+        context.database.set_deadline(key, ttl)
+        if not absolute:
+            context.effect(args[0], key, b"%d" % ttl, *args[3:], b"ABSTTL")
+    context.touch(key)
+    return OK
+
+
+def _options(args: Args) -> tuple[bool, bool]:
+    """REPLACE and ABSTTL. IDLETIME and FREQ are checked, and have no meaning where nothing is evicted."""
+    replace = absolute = idle = frequency = False
+    at = 4
+    while at < len(args):
+        option = args[at].upper()
+        more = at + 1 < len(args)
+        if option == b"REPLACE":
+            replace = True
+        elif option == b"ABSTTL":
+            absolute = True
+        elif option == b"IDLETIME" and more and not frequency:
+            idle = True
+            at += 1
+            if integer(args[at]) < 0:
+                raise ReplyError(texts.RESTORE_IDLE)
+        elif option == b"FREQ" and more and not idle:
+            frequency = True
+            at += 1
+            if not 0 <= integer(args[at]) <= 255:
+                raise ReplyError(texts.RESTORE_FREQUENCY)
+        else:
+            raise texts.syntax()
+        at += 1
+    return replace, absolute

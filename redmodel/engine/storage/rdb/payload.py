@@ -1,0 +1,59 @@
+"""Payloads of DUMP and RESTORE: one value, the version it is written in, and a checksum. No I/O, no engine."""
+
+from __future__ import annotations
+
+from redmodel.engine.storage.rdb import codes
+from redmodel.engine.storage.rdb.checksum import crc64
+from redmodel.engine.storage.rdb.decoding import DECODERS, HashWithDeadlines
+from redmodel.engine.storage.rdb.encoding import encoded
+from redmodel.engine.storage.rdb.primitives import BadData, NeedMore
+from redmodel.engine.values.types import Value
+
+_FOOTER = 10
+
+
+class BadFooter(ValueError):
+    """The version is newer than what is known, or the checksum is wrong."""
+
+
+def dump(value: Value, version: int = codes.WRITTEN) -> bytes:
+    """The payload of a value, which every Redis from ``version`` on restores."""
+    kind, pieces = encoded(value)
+    body = b"".join((bytes((kind,)), *pieces, version.to_bytes(2, "little")))
+    return body + crc64(body).to_bytes(8, "little")
+
+
+def check(payload: bytes, newest: int = codes.WRITTEN) -> None:
+    """Check version and checksum; what is behind them is `restore`'s business.
+
+    Raises:
+        BadFooter: one of them is wrong.
+    """
+    if len(payload) < _FOOTER:
+        raise BadFooter("too short")
+    if int.from_bytes(payload[-10:-8], "little") > newest:
+        raise BadFooter("a newer version")
+    if crc64(memoryview(payload)[:-8]) != int.from_bytes(payload[-8:], "little"):
+        raise BadFooter("a wrong checksum")
+
+
+def restore(payload: bytes, last_type: int = codes.LAST_TYPE_OF_10) -> Value:
+    """The value in a payload whose footer was checked.
+
+    Raises:
+        ValueError: it is no value that a server of this version knows, or damaged, or an empty collection.
+    """
+    body = payload[:-_FOOTER]
+    kind = body[0] if body else -1
+    decode = DECODERS.get(kind) if kind <= last_type else None
+    if decode is None:
+        raise ValueError(f"no value is of the type {kind}")
+    try:
+        value, _ = decode(body, 1)  # what is behind the value Redis doesn't look at either
+    except (BadData, NeedMore, IndexError) as error:
+        raise ValueError("a damaged value") from error
+    if type(value) is HashWithDeadlines:
+        value = dict(value)
+    if not (type(value) is bytes or value):
+        raise ValueError("an empty collection")
+    return value
