@@ -42,6 +42,9 @@ local last_set = 2 + sets
 local last_clear = last_set + clears
 local last_expiry = last_clear + expiries
 local last_path = last_expiry + paths
+-- Of a record that was never there nothing stands in the indexes, so what is joined can be undone: the types of its keys
+-- need not be asked for first.
+local fresh = not alive and not current
 local at, joined, dead = last_path, '', nil
 for i = 5, #KEYS do
   at = at + 1
@@ -58,11 +61,11 @@ for i = 5, #KEYS do
       dead[#dead + 1] = owner
     end
   elseif kind == 61 then -- '='
-    wrong = check(KEYS[i], 'set')
+    wrong = not fresh and check(KEYS[i], 'set')
     if wrong then return wrong end
   else
     at = at + 1
-    wrong = check(KEYS[i], 'zset')
+    wrong = not fresh and check(KEYS[i], 'zset')
     if wrong then return wrong end
   end
 end
@@ -85,6 +88,39 @@ if whole then
   local done = try('SADD', ids, id)
   if type(done) == 'table' then return check(ids, 'set') or done end
 end
+local function join()
+  local done = {}
+  at = last_path
+  for i = 5, #KEYS do
+    at = at + 1
+    local kind, reply = string.byte(ARGV[at]), nil
+    if kind == 61 then
+      reply = try('SADD', KEYS[i], id)
+    elseif kind == 33 then
+      reply = call('HSET', KEYS[i], string.match(ARGV[at], '\31([^\30]*)'), id)
+    else
+      at = at + 1
+      reply = try('ZADD', KEYS[i], ARGV[at], id)
+    end
+    if type(reply) == 'table' then
+      -- Another program holds the key: take back what was joined so far.
+      at = last_path
+      for j = 5, i - 1 do
+        at = at + 1
+        local path, token = string.match(ARGV[at], '^.([^\31]*)\31([^\30]*)')
+        if done[j] == 1 then leave(side, id, string.sub(ARGV[at], 1, 1), path, token) end
+        if string.byte(ARGV[at]) == 35 then at = at + 1 end
+      end
+      call('SREM', ids, id)
+      return check(KEYS[i], kind == 61 and 'set' or 'zset') or reply
+    end
+    done[i] = reply
+  end
+end
+if fresh then
+  wrong = join()
+  if wrong then return wrong end
+end
 call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. kept .. joined)
 if dead then
   for i = 1, #dead do drop(side, dead[i]) end
@@ -92,19 +128,7 @@ end
 if left then
   for i = 1, #left do leave(side, id, left[i][1], left[i][2], left[i][3]) end
 end
-at = last_path
-for i = 5, #KEYS do
-  at = at + 1
-  local kind = string.byte(ARGV[at])
-  if kind == 61 then
-    call('SADD', KEYS[i], id)
-  elseif kind == 33 then
-    call('HSET', KEYS[i], string.match(ARGV[at], '\31([^\30]*)'), id)
-  else
-    at = at + 1
-    call('ZADD', KEYS[i], ARGV[at], id)
-  end
-end
+if not fresh then join() end
 for i = 3, last_set, 1000 do
   call('HSET', record, unpack(ARGV, i, math.min(i + 999, last_set)))
 end
