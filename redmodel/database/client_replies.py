@@ -15,7 +15,7 @@ from typing import Any
 from redis.connection import DefaultParser
 from redis.exceptions import DataError, RedisError
 
-from redmodel.engine.replies import Pairs, SetReply, Status, Verbatim
+from redmodel.engine.replies import Keyed, NilArray, Pairs, SetReply, Status, Verbatim
 from redmodel.errors import ReplyError
 
 Decode = Callable[[bytes], str] | None
@@ -86,6 +86,10 @@ def shaped(reply: Any, decode: Decode) -> Any:
         return _items(reply, decode)
     if kind is Pairs:
         return [_items(pair, decode) for pair in reply]
+    if kind is Keyed:
+        return {shaped(key, decode): shaped(value, decode) for key, value in reply}
+    if kind is NilArray:
+        return None
     if isinstance(reply, ReplyError):
         return error_of(reply)
     if isinstance(reply, (list, tuple)):
@@ -110,6 +114,8 @@ def flattened(reply: Any) -> Any:
         return [flattened(part) for pair in reply.items() for part in pair]
     if kind is Pairs:
         return [flattened(part) for pair in reply for part in pair]
+    if kind is NilArray:
+        return None
     if isinstance(reply, (list, tuple)):
         return [flattened(item) for item in reply]
     return reply

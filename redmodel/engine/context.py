@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
 from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.engine.values.stream import Stream
 from redmodel.errors import ReplyError
 
 if TYPE_CHECKING:
@@ -130,6 +131,16 @@ class Context:
             self.expire(key)
         value = database.values.get(key)
         if value is None or type(value) is deque:
+            return value
+        raise ReplyError(texts.WRONG_TYPE)
+
+    def stream_at(self, key: bytes) -> Stream | None:
+        """The stream at a key, None if there is no key, or WRONGTYPE."""
+        database = self.database
+        if key in database.deadlines:
+            self.expire(key)
+        value = database.values.get(key)
+        if value is None or type(value) is Stream:
             return value
         raise ReplyError(texts.WRONG_TYPE)
 

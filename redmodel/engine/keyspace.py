@@ -10,6 +10,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from redmodel.engine.scan_order import ScanOrders
+from redmodel.engine.values.stream import Stream
 
 if TYPE_CHECKING:
     from redmodel.engine.session import Session
@@ -90,11 +91,14 @@ class Keyspace:
                 session.dirty = True
 
     def check(self) -> None:
-        """Assert every invariant: no deadline without a key, no empty collection, each deadline in the heap."""
+        """Assert every invariant: no deadline without a key, only streams are empty, each deadline in the heap."""
         assert self.deadlines.keys() <= self.values.keys(), self.deadlines.keys() - self.values.keys()
         queued = set(self.due)
         for key, deadline in self.deadlines.items():
             assert (deadline, key) in queued, (key, deadline)
         for key, value in self.values.items():
             assert type(key) is bytes, key
-            assert type(value) is bytes or len(value) > 0, key
+            if isinstance(value, Stream):
+                value.check()
+            else:
+                assert type(value) is bytes or len(value) > 0, key

@@ -40,9 +40,22 @@ class Pairs(list[Any]):
     __slots__ = ()
 
 
+class Keyed(list[Any]):
+    """A list of 2-tuples: an array of two-element arrays in RESP2, a map in RESP3 (XREAD)."""
+
+    __slots__ = ()
+
+
+class NilArray(list[Any]):
+    """The nil of an array, which RESP2 spells differently, inside another reply; alone it is None, as every nil."""
+
+    __slots__ = ()
+
+
 OK = Status(b"OK")
 QUEUED = Status(b"QUEUED")
 PONG = Status(b"PONG")
+NIL_ARRAY = NilArray()
 
 
 def double_text(value: float) -> bytes:

@@ -63,6 +63,39 @@ RANK_ZERO = (
 COUNT_NEGATIVE = "ERR COUNT can't be negative"
 MAXLEN_NEGATIVE = "ERR MAXLEN can't be negative"
 
+STREAM_ID = "ERR Invalid stream ID specified as stream command argument"
+INTERVAL_START = "ERR invalid start ID for the interval"
+INTERVAL_END = "ERR invalid end ID for the interval"
+XADD_ZERO = "ERR The ID specified in XADD must be greater than 0-0"
+XADD_NOT_ABOVE = "ERR The ID specified in XADD is equal or smaller than the target stream top item"
+XADD_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items"
+XADD_TOO_LARGE = "ERR Elements are too large to be stored"
+TRIM_TWICE = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+TRIM_MAXLEN = "ERR The MAXLEN argument must be >= 0."
+TRIM_LIMIT = "ERR The LIMIT argument must be >= 0."
+TRIM_LIMIT_ALONE = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
+TRIM_LIMIT_EXACT = "ERR syntax error, LIMIT cannot be used without the special ~ option"
+XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item"
+XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
+XSETID_ADDED = "ERR entries_added must be positive"
+XSETID_ADDED_SMALL = "ERR The entries_added specified in XSETID is smaller than the target stream length"
+ENTRIES_READ = "ERR value for ENTRIESREAD must be positive or -1"
+XGROUP_NO_KEY = (
+    "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option "
+    "to create an empty stream automatically."
+)
+BUSY_GROUP = "BUSYGROUP Consumer Group name already exists"
+XREAD_UNBALANCED = "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified."
+XREAD_NEW = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option."
+XREADGROUP_NO_GROUP = "ERR Missing GROUP option for XREADGROUP"
+XREADGROUP_LAST = (
+    "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by "
+    "specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set."
+)
+XAUTOCLAIM_COUNT = "ERR COUNT must be > 0"
+TIMEOUT = "ERR timeout is not an integer or out of range"
+TIMEOUT_NEGATIVE = "ERR timeout is negative"
+
 LCS_NOT_STRINGS = "ERR The specified keys must contain string values"
 LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX."
 LCS_TOO_LONG = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
@@ -134,6 +167,27 @@ def unknown_subcommand(container: bytes, sub: bytes) -> ReplyError:
     return ReplyError(f"ERR unknown subcommand '{shown(sub[:128])}'. Try {container.decode().upper()} HELP.")
 
 
+def subcommand_syntax(container: bytes, sub: bytes) -> ReplyError:
+    """A subcommand whose options can't be read."""
+    name = container.decode().upper()
+    return ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{shown(sub[:128])}'. Try {name} HELP.")
+
+
+def only_xreadgroup(option: str) -> ReplyError:
+    """XREAD was given an option of XREADGROUP."""
+    return ReplyError(f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.")
+
+
+def no_group_for_key(group: bytes, key: bytes) -> ReplyError:
+    """The stream has no such consumer group, in the words of XGROUP and XINFO."""
+    return ReplyError(f"NOGROUP No such consumer group '{shown(group)}' for key name '{shown(key)}'")
+
+
+def no_key_or_group(key: bytes, group: bytes, where: str = "") -> ReplyError:
+    """There is no such key or no such consumer group; ``where`` is added behind."""
+    return ReplyError(f"NOGROUP No such key '{shown(key)}' or consumer group '{shown(group)}'{where}")
+
+
 def invalid_expire(name: bytes) -> ReplyError:
     """A time to live that is not positive or too big; ``name`` is the command as the client wrote it."""
     return ReplyError(f"ERR invalid expire time in '{name.decode().lower()}' command")
@@ -142,6 +196,10 @@ def invalid_expire(name: bytes) -> ReplyError:
 def unsupported_option(option: bytes) -> ReplyError:
     """EXPIRE's words for an option that it does not know."""
     return ReplyError(f"ERR Unsupported option {shown(option)}")
+
+
+NO_LOG = "ERR this engine has no log to rewrite: its data is in memory only"
+REWRITING = "ERR Background append only file rewriting already in progress"
 
 
 def cannot_write(reason: str) -> ReplyError:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from redmodel.errors import ReplyError
 
-Shape = Literal["status", "verbatim", "set", "pairs", "push"]
+Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array"]
 
 _Write = Callable[[Any, list[bytes]], None]
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -33,7 +33,8 @@ class ReplyWriter:
         Args:
             protocol: 2 or 3.
             shapes: the classes whose instances are status lines (bytes), verbatim texts (bytes), sets (lists), pairs
-                (lists of 2-tuples: flat in RESP 2) or pushes (lists).
+                (lists of 2-tuples: flat in RESP 2), keyed (lists of 2-tuples: maps in RESP 3), pushes (lists) or
+                the nil of an array inside another reply.
         """
         self.protocol = protocol
         modern = protocol >= 3
@@ -56,7 +57,9 @@ class ReplyWriter:
             "verbatim": _verbatim if modern else _bulk,
             "set": self._set if modern else self._array,
             "pairs": self._array if modern else self._flat_pairs,
+            "keyed": self._keyed if modern else self._array,
             "push": self._push if modern else self._array,
+            "nil_array": self._write_nil_array,
         }
         for kind, shape in (shapes or {}).items():
             self._writers[kind] = by_shape[shape]
@@ -93,6 +96,9 @@ class ReplyWriter:
     def _write_nil(self, _: None, parts: list[bytes]) -> None:
         parts.append(self._nil)
 
+    def _write_nil_array(self, _: object, parts: list[bytes]) -> None:
+        parts.append(self._nil_array)
+
     def _array(self, reply: list[Any] | tuple[Any, ...], parts: list[bytes]) -> None:
         parts.append(b"*%d\r\n" % len(reply))
         self._items(reply, parts)
@@ -114,6 +120,11 @@ class ReplyWriter:
 
     def _flat_pairs(self, reply: list[tuple[Any, ...]], parts: list[bytes]) -> None:
         parts.append(b"*%d\r\n" % sum(map(len, reply)))
+        for pair in reply:
+            self._items(pair, parts)
+
+    def _keyed(self, reply: list[tuple[Any, ...]], parts: list[bytes]) -> None:
+        parts.append(b"%%%d\r\n" % len(reply))
         for pair in reply:
             self._items(pair, parts)
 

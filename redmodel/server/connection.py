@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine.engine import Engine
-from redmodel.engine.replies import Pairs, SetReply, Status, Verbatim
+from redmodel.engine.replies import Keyed, NilArray, Pairs, SetReply, Status, Verbatim
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
 from redmodel.resp.requests import RequestParser
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SHAPES: dict[type, Shape] = {Status: "status", Verbatim: "verbatim", SetReply: "set", Pairs: "pairs"}
+SHAPES: dict[type, Shape] = {
+    Status: "status",
+    Verbatim: "verbatim",
+    SetReply: "set",
+    Pairs: "pairs",
+    Keyed: "keyed",
+    NilArray: "nil_array",
+}
 WRITERS = {protocol: ReplyWriter(protocol, SHAPES) for protocol in (2, 3)}
 
 # Replies are handed to the transport in pieces of this size, so that a transport that is full is noticed.

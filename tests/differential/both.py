@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable
 
 from redmodel.engine.engine import Engine
-from redmodel.engine.replies import Pairs, SetReply, Status, Verbatim
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
-from redmodel.resp.writer import ReplyWriter, Shape
+from redmodel.resp.writer import ReplyWriter
+from redmodel.server.connection import SHAPES
 from tests.differential.wire import Connection, Parsed, parse
-
-SHAPES: dict[type, Shape] = {Status: "status", Verbatim: "verbatim", SetReply: "set", Pairs: "pairs"}
 
 # Replies whose order Redis leaves open.
 ORDERLESS = frozenset(b"SMEMBERS SINTER SUNION SDIFF KEYS HKEYS HVALS".split())
 ORDERLESS_PAIRS = frozenset(b"HGETALL CONFIG".split())
 SCANS = frozenset(b"SCAN SSCAN".split())
 PAIR_SCANS = frozenset(b"HSCAN ZSCAN".split())
+# Replies with times inside: of pending entries, and of consumers.
+TIMED = frozenset(b"XPENDING XINFO".split())
+TIMED_NAMES = (("$", b"idle"), ("$", b"seen-time"))
 # Replies that are times, and how far the two clocks may be apart in their unit.
 TIMES = {b"TTL": 1, b"PTTL": 3000, b"EXPIRETIME": 1, b"PEXPIRETIME": 3000}
 
@@ -39,6 +40,8 @@ def comparable(args: list[bytes], reply: Parsed) -> object:
     kind, content = reply
     if not isinstance(content, list):
         return reply
+    if name in TIMED:
+        return without_times(reply, [])
     if name in ORDERLESS:
         return kind, sorted(content)
     if name in ORDERLESS_PAIRS:
@@ -48,6 +51,22 @@ def comparable(args: list[bytes], reply: Parsed) -> object:
     if name in PAIR_SCANS:
         return kind, content[0], _pairs(content[1][1])
     return reply
+
+
+def without_times(reply: Parsed, times: list[int]) -> Parsed:
+    """A reply of a command on streams without its times, which are added to the list."""
+    kind, content = reply
+    if not isinstance(content, list):
+        return reply
+    pending = len(content) in (3, 4) and content[0][0] == "$" and b"-" in content[0][1]
+    kept: list[Parsed] = []
+    for at, item in enumerate(content):
+        if item[0] == ":" and ((at and content[at - 1] in TIMED_NAMES) or (pending and at == len(content) - 2)):
+            times.append(int(item[1]))
+            kept.append(("time", None))
+        else:
+            kept.append(without_times(item, times))
+    return kind, kept
 
 
 class Both:
@@ -82,6 +101,12 @@ class Both:
         if spread and real[0] == ours[0] == ":":
             one, other = int(real[1]), int(ours[1])
             return one == other or (min(one, other) >= 0 and abs(one - other) <= spread)
+        if args[0].upper() in TIMED:
+            one_times: list[int] = []
+            other_times: list[int] = []
+            if without_times(real, one_times) != without_times(ours, other_times):
+                return False
+            return all(abs(one - other) <= 3000 for one, other in zip(one_times, other_times, strict=True))
         return comparable(args, real) == comparable(args, ours)
 
     def check(self, line: str | list[bytes]) -> None:
@@ -113,6 +138,7 @@ class Both:
                     b"hash": [b"HGETALL", key],
                     b"list": [b"LRANGE", key, b"0", b"-1"],
                     b"set": [b"SMEMBERS", key],
+                    b"stream": [b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"],
                     b"zset": [b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
                 }[kind]
                 deadline = int(ask([b"PEXPIRETIME", key])[1])

@@ -21,6 +21,9 @@ MEMBERS = [b"a", b"b", b"c", b"d", b"e", b"1", b"2", b"30", b"x y", b"", b"\xff\
 INTEGERS = [b"0", b"1", b"2", b"3", b"5", b"10", b"-1", b"-2", b"-100", b"100"]
 ODD_NUMBERS = [b"x", b"", b"1.5", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b" 1", b"+1"]
 SCORES = [b"0", b"1", b"2", b"3", b"1.5", b"-1", b"0.1", b"1e3", b"inf", b"-inf", b"3.0"]
+STREAMS = [b"k0", b"s1", b"s2"]
+GROUPS = [b"g", b"h"]
+CONSUMERS = [b"c", b"d", b"e"]
 PATTERNS = [b"*", b"k?", b"k1*", b"[k]*", b"?", b"[a-c]", b"*x*", b"nope", b"\\*"]
 FAR = 4_102_444_800
 # Commands whose reply would be a time or a choice of the server if an argument changed.
@@ -35,6 +38,7 @@ class Generator:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.pick = self.random.choice
+        self.clock = 1  # the milliseconds of the streams' newest ids
         self.makers: list[Callable[[], Args]] = [
             *[self.string] * 4,
             *[self.hash] * 4,
@@ -43,6 +47,8 @@ class Generator:
             *[self.sorted_set] * 5,
             *[self.sorted_set_range] * 4,
             *[self.algebra] * 2,
+            *[self.stream] * 3,
+            *[self.group] * 4,
             *[self.generic] * 4,
             *[self.expiry] * 2,
             self.scan,
@@ -276,6 +282,120 @@ class Generator:
             ]
         )
 
+    @property
+    def entry(self) -> bytes:
+        """An id: mostly of an entry that may be there."""
+        if self.random.random() < 0.05:
+            return self.pick([b"x", b"-", b"+", b"", b"1-x", b"0-0", b"18446744073709551615-18446744073709551615"])
+        return self.pick(
+            [b"%d-%d" % (self.random.randint(1, 60), self.random.randint(0, 2)), b"%d" % self.random.randint(1, 60)]
+        )
+
+    @property
+    def new_entry(self) -> bytes:
+        """An id that rises with the commands, so that it is mostly above those that are there."""
+        self.clock += self.random.randint(0, 2)
+        if self.random.random() < 0.02:
+            self.clock = 1
+        return self.pick([b"%d-*" % self.clock, b"%d-%d" % (self.clock, self.random.randint(0, 3)), b"%d" % self.clock])
+
+    def recent(self) -> bytes:
+        return b"%d-%d" % (max(self.clock - self.random.randint(0, 40), 0), self.random.randint(0, 2))
+
+    def place(self) -> bytes:
+        return self.pick([self.entry, self.recent(), self.recent(), b"-", b"+", b"(" + self.recent()])
+
+    def fields(self) -> Args:
+        names = [b"f"] if self.random.random() < 0.8 else self.some(MEMBERS, 3)
+        return [part for name in names for part in (name, self.value * self.random.choice((1, 1, 1, 9)))]
+
+    def trimming(self) -> Args:
+        how = self.pick([[], [b"="], [b"~"], [b"~"]])
+        limit = self.maybe(b"LIMIT", self.integer) if how == [b"~"] or self.random.random() < 0.05 else []
+        if self.random.random() < 0.6:
+            return [b"MAXLEN", *how, self.pick([b"0", b"5", b"50", b"100", b"150", self.integer]), *limit]
+        return [b"MINID", *how, self.recent(), *limit]
+
+    def stream(self) -> Args:
+        key = self.pick(STREAMS)
+        cut = self.trimming() if self.random.random() < 0.1 else []
+        count = self.maybe(b"COUNT", self.integer)
+        counters = [b"ENTRIESADDED", self.integer], [b"MAXDELETEDID", self.recent()]
+        return self.pick(
+            [
+                *[[b"XADD", key, *cut, self.new_entry, *self.fields()]] * 8,
+                [b"XADD", self.key, *self.maybe(b"NOMKSTREAM"), self.new_entry, *self.fields()],
+                [b"XLEN", key],
+                [b"XRANGE", key, self.place(), self.place(), *count],
+                [b"XREVRANGE", key, self.place(), self.place(), *count],
+                [b"XDEL", key, *[self.recent() for _ in range(self.random.randint(1, 5))]],
+                [b"XTRIM", key, *self.trimming()] if self.random.random() < 0.3 else [b"XLEN", key],
+                [b"XSETID", key, self.new_entry, *self.pick([[], *counters])],
+                [
+                    b"XREAD",
+                    *count,
+                    b"STREAMS",
+                    key,
+                    self.pick(STREAMS),
+                    self.recent(),
+                    self.pick([b"$", self.recent()]),
+                ],
+                [b"XINFO", b"STREAM", key, *self.maybe(b"FULL")],
+                [self.pick([b"COPY", b"RENAMENX"]), key, self.pick(STREAMS)],
+                [b"DEL", key] if self.random.random() < 0.1 else [b"TYPE", key],
+            ]
+        )
+
+    def group(self) -> Args:
+        key, name, who = self.pick(STREAMS), self.pick(GROUPS), self.pick(CONSUMERS)
+        count = self.maybe(b"COUNT", self.pick([b"1", b"2", b"5", self.integer]))
+        idle = self.pick([b"0", b"0", b"0", b"100000000", self.integer])
+        some = [self.recent() for _ in range(self.random.randint(1, 5))]
+        place = self.pick([b">", b">", b">", b"0", self.recent()])
+        read = self.maybe(b"ENTRIESREAD", self.integer)
+        claim = [
+            *self.maybe(b"FORCE"),
+            *self.maybe(b"JUSTID"),
+            *self.maybe(b"RETRYCOUNT", self.integer),
+            *self.maybe(self.pick([b"IDLE", b"TIME"]), self.pick([b"0", b"100000000"])),
+            *self.maybe(b"LASTID", self.recent(), chance=0.1),
+        ]
+        return self.pick(
+            [
+                [
+                    b"XGROUP",
+                    b"CREATE",
+                    key,
+                    name,
+                    self.pick([b"$", b"0", self.recent()]),
+                    *self.maybe(b"MKSTREAM"),
+                    *read,
+                ],
+                [b"XGROUP", b"SETID", key, name, self.pick([b"$", b"0", self.recent()]), *read],
+                [b"XGROUP", b"CREATECONSUMER", key, name, who],
+                [b"XGROUP", b"DELCONSUMER", key, name, who] if self.random.random() < 0.3 else [b"XLEN", key],
+                [b"XGROUP", b"DESTROY", key, name] if self.random.random() < 0.1 else [b"XLEN", key],
+                *[[b"XREADGROUP", b"GROUP", name, who, *count, *self.maybe(b"NOACK"), b"STREAMS", key, place]] * 4,
+                [b"XREADGROUP", b"GROUP", name, who, *count, b"STREAMS", key, self.pick(STREAMS), place, b">"],
+                *[[b"XACK", key, name, *some]] * 2,
+                [b"XPENDING", key, name],
+                [
+                    b"XPENDING",
+                    key,
+                    name,
+                    *self.maybe(b"IDLE", idle),
+                    self.place(),
+                    self.place(),
+                    b"5",
+                    *self.maybe(who),
+                ],
+                [b"XCLAIM", key, name, who, idle, *some, *claim],
+                [b"XAUTOCLAIM", key, name, who, idle, self.place(), *count, *self.maybe(b"JUSTID")],
+                [b"XINFO", b"GROUPS", key],
+                [b"XINFO", b"CONSUMERS", key, name],
+            ]
+        )
+
     def generic(self) -> Args:
         return self.pick(
             [
@@ -331,7 +451,7 @@ class Generator:
                     b"COUNT",
                     b"1000",
                     *match,
-                    *self.maybe(b"TYPE", self.pick([b"string", b"zset", b"hash"])),
+                    *self.maybe(b"TYPE", self.pick([b"string", b"zset", b"hash", b"stream"])),
                 ],
                 [b"HSCAN", key, b"0", b"COUNT", b"1000", *match],
                 [b"SSCAN", key, b"0", b"COUNT", b"1000", *match],

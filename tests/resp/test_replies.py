@@ -30,7 +30,23 @@ class Pairs(list[Any]):
     pass
 
 
-SHAPES: dict[type, Shape] = {Status: "status", Text: "verbatim", Members: "set", Pairs: "pairs", Push: "push"}
+class Keyed(list[Any]):
+    pass
+
+
+class NilArray(list[Any]):
+    pass
+
+
+SHAPES: dict[type, Shape] = {
+    Status: "status",
+    Text: "verbatim",
+    Members: "set",
+    Pairs: "pairs",
+    Keyed: "keyed",
+    NilArray: "nil_array",
+    Push: "push",
+}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +71,8 @@ SHAPES: dict[type, Shape] = {Status: "status", Text: "verbatim", Members: "set",
         ({b"a": 1}, b"*2\r\n$1\r\na\r\n:1\r\n", b"%1\r\n$1\r\na\r\n:1\r\n"),
         (Members([b"a"]), b"*1\r\n$1\r\na\r\n", b"~1\r\n$1\r\na\r\n"),
         (Pairs([(b"a", 1.5)]), b"*2\r\n$1\r\na\r\n$3\r\n1.5\r\n", b"*1\r\n*2\r\n$1\r\na\r\n,1.5\r\n"),
+        (Keyed([(b"a", [1])]), b"*1\r\n*2\r\n$1\r\na\r\n*1\r\n:1\r\n", b"%1\r\n$1\r\na\r\n*1\r\n:1\r\n"),
+        ([NilArray()], b"*1\r\n*-1\r\n", b"*1\r\n_\r\n"),
         (Push([b"message"]), b"*1\r\n$7\r\nmessage\r\n", b">1\r\n$7\r\nmessage\r\n"),
         (ReplyError("ERR a\r\nb"), b"-ERR a  b\r\n", None),
         ([ReplyError("ERR no"), b"x"], b"*2\r\n-ERR no\r\n$1\r\nx\r\n", None),

@@ -117,6 +117,11 @@ class Stream:
         return next((node.ids[0] for node in self.nodes if node.ids), 0)
 
     @property
+    def top_id(self) -> int:
+        """The id of the last entry, 0 if there is none."""
+        return next((node.ids[-1] for node in reversed(self.nodes) if node.ids), 0)
+
+    @property
     def radix_nodes(self) -> int:
         """How many nodes Redis' radix tree over the stream's nodes has. Cost: O(nodes)."""
         return radix_nodes(self._masters)
@@ -173,10 +178,8 @@ class Stream:
             return 0
         if not self.length and entry <= self.last_id:
             return self.entries_added
-        if 0 < entry < self.max_deleted_id or entry > self.last_id:
-            return None
-        if entry == self.last_id:
-            return self.entries_added
+        if entry >= self.last_id:
+            return self.entries_added if entry == self.last_id else None
         first = self.first_id
         if (not self.max_deleted_id or self.max_deleted_id < first) and entry <= first:
             return self.entries_added - self.length + (entry == first)

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from redmodel.engine.arguments import parse_integer
 from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.engine.values.stream import Stream
 
-Value: TypeAlias = bytes | dict[bytes, bytes] | set[bytes] | SortedSet | deque[bytes]
+Value: TypeAlias = bytes | dict[bytes, bytes] | set[bytes] | SortedSet | deque[bytes] | Stream
 """What a key can hold."""
 
 TYPE_NAMES: dict[type, bytes] = {
@@ -20,6 +21,7 @@ TYPE_NAMES: dict[type, bytes] = {
     set: b"set",
     SortedSet: b"zset",
     dict: b"hash",
+    Stream: b"stream",
 }
 """Redis' name of each container."""
 
@@ -48,4 +50,6 @@ def encoding(value: Value) -> bytes:
         return b"listpack" if len(value) <= 128 and all(len(m) <= 64 for m in value) else b"skiplist"
     if type(value) is deque:
         return b"quicklist"
+    if type(value) is Stream:
+        return b"stream"
     raise TypeError(f"no encoding for {type(value).__name__}")

@@ -7,10 +7,11 @@ from collections import deque
 from redmodel.engine.engine import Engine
 from redmodel.engine.storage.dump import dump
 from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.engine.values.stream import Stream
 from redmodel.engine.values.types import TYPE_NAMES, Value, copied, encoding
 from tests.engine.memory import Shell
 
-VALUES: list[Value] = [b"v", deque([b"a", b"b"]), {b"a"}, SortedSet({b"a": 1.0}), {b"f": b"v"}]
+VALUES: list[Value] = [b"v", deque([b"a", b"b"]), {b"a"}, SortedSet({b"a": 1.0}), {b"f": b"v"}, Stream()]
 
 
 def test_every_type_has_an_example_here() -> None:
