@@ -8,7 +8,9 @@ from itertools import islice
 from typing import Any
 
 from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.storage.dump_streams import stream_commands
 from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.engine.values.stream import Stream
 
 _CHUNK = 256  # elements in one command: long enough to load fast, short enough never to hold much at once
 
@@ -67,4 +69,6 @@ class _Table(dict[type, Callable[[bytes, Any], Iterator[tuple[bytes, ...]]]]):
         raise TypeError(f"a rewrite of the log doesn't know values of the type {kind.__name__}")
 
 
-_COMMANDS = _Table({bytes: _string, dict: _hash, deque: _list, set: _set, SortedSet: _sorted_set})
+_COMMANDS = _Table(
+    {bytes: _string, dict: _hash, deque: _list, set: _set, SortedSet: _sorted_set, Stream: stream_commands}
+)
