@@ -14,13 +14,17 @@ from redmodel.model.matching import matcher
 from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.program import Program
-from redmodel.plan.refusal import explain
+from redmodel.plan.refusal import explain, explain_query
 from redmodel.procedures import FIND
 
 M = TypeVar("M", bound=Model)
 
 ROWS = 1000
 """Rows that the procedure reads at most; more are fetched in batches of as many, so that no reply is unbounded."""
+
+
+DEPTH = 100
+"""Levels that conditions may be nested; a list of any length is one level."""
 
 
 class Page(NamedTuple, Generic[M]):
@@ -117,8 +121,10 @@ class Selection(Generic[M]):
         return self._with(orders=orders, offset=self.offset + (number - 1) * size, limit=size)
 
 
-def _check(condition: Condition, schema: Schema[Any]) -> None:
+def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
     """Refuse what can be refused before anything is asked: no condition, another model's field, no index."""
+    if depth > DEPTH:
+        raise QueryError(f"these conditions are nested more than {DEPTH} deep: join many values with in_() instead")
     if isinstance(condition, Compare):
         if condition.model not in (schema.model, None) and not issubclass(schema.model, condition.model):
             other = condition.model.__name__
@@ -127,10 +133,10 @@ def _check(condition: Condition, schema: Schema[Any]) -> None:
             )
         schema.index(condition.path)
     elif isinstance(condition, Not):
-        _check(condition.condition, schema)
+        _check(condition.condition, schema, depth + 1)
     elif isinstance(condition, And | Or):
         for part in condition.conditions:
-            _check(part, schema)
+            _check(part, schema, depth + 1)
     else:
         raise QueryError(
             f"{condition!r} is no condition: compare an indexed field, as in {schema.name}.age >= 18. "
@@ -153,10 +159,15 @@ def _command(selection: Selection[M], most: int, *, count: bool = False) -> Comm
     return procedure(FIND, program.keys, (flags, *bounds, *columns, b"%d" % (len(orders) // 3), *orders, *conditions))
 
 
-def _answer(selection: Selection[M], reply: Reply) -> Answer[M]:
-    schema: Schema[M] = schema_of(selection.model)
+def _ask(selection: Selection[M], command: Command[Reply]) -> Plan[Reply]:
+    (reply,) = yield Batch((command,))
     if isinstance(reply, ReplyError):
-        raise explain(reply, schema.ids_key)
+        keys = command.args[3 : 3 + int(command.args[2])]
+        raise (yield from explain_query(reply, schema_of(selection.model), keys))
+    return reply
+
+
+def _answer(selection: Selection[M], reply: Reply) -> Answer[M]:
     total, now, rows, rest = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes]]", reply)
     records = _decode(selection, rows, int(now))
     return Answer(total - (len(rows) - len(records)), records, rest)
@@ -175,8 +186,7 @@ def _decode(selection: Selection[M], rows: Sequence[Sequence[bytes | None]], now
 
 def answer(selection: Selection[M], most: int = ROWS) -> Plan[Answer[M]]:
     """Run the procedure: one round trip."""
-    (reply,) = yield Batch((_command(selection, most),))
-    return _answer(selection, reply)
+    return _answer(selection, (yield from _ask(selection, _command(selection, most))))
 
 
 def hydrate(selection: Selection[M], ids: Sequence[bytes]) -> Plan[list[M]]:
@@ -235,7 +245,5 @@ def find_one(selection: Selection[M]) -> Plan[M]:
 
 def find_count(selection: Selection[M]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
-    (reply,) = yield Batch((_command(selection, 0, count=True),))
-    if isinstance(reply, ReplyError):
-        raise explain(reply, schema_of(selection.model).ids_key)
+    reply = yield from _ask(selection, _command(selection, 0, count=True))
     return cast("list[int]", reply)[0]

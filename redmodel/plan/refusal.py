@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from redmodel.errors import AlreadyExists, NotFound, ReplyError, UniqueViolation, WrongType
 from redmodel.model import Schema
+from redmodel.plan.commands import as_raw
+from redmodel.plan.core import Batch, Command, Plan
+
+_KINDS = {"set": b"set", "range": b"zset", "unique": b"hash"}
 
 
 def wrong_type(key: bytes, found: bytes = b"") -> WrongType:
@@ -24,6 +29,19 @@ def explain(error: ReplyError, key: bytes) -> Exception:
     """The typed error for an error reply about ``key``; the reply itself where there is none."""
     # Redis 6.2 wraps the error of a command inside a script in a sentence of its own.
     return wrong_type(key) if "WRONGTYPE Operation" in error.text else error
+
+
+def explain_query(error: ReplyError, schema: Schema[Any], keys: Sequence[bytes]) -> Plan[Exception]:
+    """The typed error for an error reply to a query of these keys; which of them is wrong takes one more round trip."""
+    if "WRONGTYPE Operation" not in error.text:
+        return error
+    kinds = {schema.side + index.path_bytes: _KINDS[index.kind] for index in schema.indexes}
+    kinds |= {schema.ids_key: b"set", schema.expires_key: b"zset"}
+    found = yield Batch(tuple(Command((b"TYPE", key), as_raw) for key in keys))
+    for key, kind in zip(keys, found, strict=True):
+        if isinstance(kind, bytes) and kind not in (b"none", kinds.get(key, b"set")):
+            return wrong_type(key, kind)
+    return wrong_type(schema.record_prefix + b"*")  # a record, or a key that was wrong for a moment
 
 
 def refused(schema: Schema[Any], source: Any, id: object, refusal: list[bytes]) -> Exception:

@@ -331,7 +331,7 @@ if string.find(flags, 'c', 1, true) then
     if root.kind == '&' then
       local sets = {}
       for i = 1, #root do sets[i] = root[i].kind == '=' and root[i].key or nil end
-      if #sets == #root then
+      if #sets == #root and #sets <= 1000 then
         local n = redis.pcall('SINTERCARD', #sets, unpack(sets)) -- since 7.0
         if type(n) == 'number' then return {n, digits(now), {}, {}} end
       end

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from redmodel import Database, Indexed, Model
-from redmodel.errors import DecodeError, EncodingError, InvalidId, QueryError, SchemaError, StoreLocked
+from redmodel.errors import DecodeError, EncodingError, InvalidId, QueryError, SchemaError, StoreLocked, WrongType
+from redmodel.model import Condition
 from tests.contract.models import User, user
 from tests.contract.test_verbs import keyspace
 
@@ -137,6 +138,38 @@ def test_questions_of_the_wrong_type(db: Any) -> None:
         User.tags.in_("abc")
     with pytest.raises(QueryError):
         bool(User.age == 3)
+
+
+def test_conditions_that_are_nested_too_deeply(db: Any) -> None:
+    condition: Condition = User.age >= 0
+    for n in range(40):
+        condition = (condition | (User.age == n)) & (User.age >= 0)
+    assert db.count(User, condition) == 0
+    for n in range(2000):
+        condition = (condition | (User.age == n)) & (User.age >= 0)
+    with pytest.raises(QueryError, match="100 deep"):
+        db.find(User, condition)
+
+
+def test_any_number_of_conditions(db: Any) -> None:
+    db.save(user(1, tags=["t"]))
+    every = [User.tags.contains(tag) for tag in ("t", *map(str, range(9000)))]
+    assert db.count(User, *every) == 0 and db.find(User, *every).order_by(User.age).all() == []
+    assert db.count(User, User.tags.contains("t"), *every[:1] * 9000) == 1
+
+
+def test_a_query_names_the_key_that_is_of_another_type(db: Any, raw: Callable[..., Any]) -> None:
+    db.save(user(1))
+    raw("DEL", "users@age")
+    raw("SET", "users@age", "in the way")
+    for ask in (
+        lambda: db.find(User, User.age > 1).all(),
+        lambda: db.count(User, User.age > 1),
+        lambda: db.find(User).order_by(User.age).page(),
+    ):
+        with pytest.raises(WrongType) as caught:
+            ask()
+        assert (caught.value.key, caught.value.found) == (b"users@age", "string")
 
 
 def test_two_handles_of_one_process_share_a_directory_and_another_process_is_refused(tmp_path: Any) -> None:
