@@ -20,6 +20,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from redmodel.database.client_replies import Decode, encoded, error_of, flattened, shaped
+from redmodel.database.over_engine_commits import commits_of
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
@@ -46,6 +47,26 @@ class Conversation:
                 replies.append(execute(session, args))
             except ReplyError as error:
                 replies.append(error)
+
+    async def say_async(self, command: Iterable[list[bytes]]) -> None:
+        """The same, where the disk must not be waited for in the event loop's thread."""
+        if not self.engine.waits:
+            self.say(command)
+            return
+        owed: list[int] = []
+        behind = 0
+        for args in command:
+            reply, position = self.engine.submit(self.session, args)
+            self.replies.append(reply)
+            if position:
+                owed.append(len(self.replies) - 1)
+                behind = position
+        if owed:
+            try:
+                await commits_of(self.engine).wait(behind)
+            except ReplyError as error:
+                for at in owed:
+                    self.replies[at] = error
 
     def hear(self, decode: Decode) -> Any:
         """The oldest reply, as redis-py expects it; an error is raised."""
@@ -186,7 +207,7 @@ class AsyncEngineConnection(redis.asyncio.connection.UnixDomainSocketConnection)
         if self._conversation is None:
             await self.connect()
         assert self._conversation is not None
-        self._conversation.say(command)
+        await self._conversation.say_async(command)
 
     async def send_command(self, *args: Any, **kwargs: Any) -> None:
         await self.send_packed_command([encoded(args)])

@@ -19,6 +19,7 @@ from redis.client import EMPTY_RESPONSE, NEVER_DECODE
 from redmodel.database.client_connection import AsyncEngineConnection, EngineConnection, decoder, wire_protocol
 from redmodel.database.client_lock_scripts import register_lock_scripts
 from redmodel.database.client_replies import encoded, error_of, flattened, shaped
+from redmodel.database.over_engine_commits import commits_of
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
@@ -52,7 +53,7 @@ def sync_client(
 def async_client(
     engine: Engine, *, db: int = 0, decode_responses: bool = False, protocol: int | None = None
 ) -> redis.asyncio.Redis:
-    """A `redis.asyncio.Redis` that works on the engine; its commands never wait.
+    """A `redis.asyncio.Redis` that works on the engine; its commands wait for nothing but the disk.
 
     Args:
         engine: where the data is; closing the client does not close it.
@@ -77,12 +78,13 @@ class ShortWay:
     All commands share one session, as they would the one connection that a pool hands out to one thread after another.
     """
 
-    __slots__ = ("_callbacks", "_decode", "_execute", "_modern", "_session")
+    __slots__ = ("_callbacks", "_decode", "_engine", "_execute", "_modern", "_session")
 
     def __init__(self, pool: Any, callbacks: Any) -> None:
         settings = pool.connection_kwargs
         protocol = wire_protocol(settings["protocol"])
-        self._execute = settings["engine"].execute
+        self._engine: Engine = settings["engine"]
+        self._execute = self._engine.execute
         self._session = Session(settings["db"], protocol=protocol)
         self._decode = decoder(pool.get_encoder())
         self._callbacks: dict[str, Any] = callbacks
@@ -96,6 +98,25 @@ class ShortWay:
             if EMPTY_RESPONSE in options:
                 return options[EMPTY_RESPONSE]
             raise error_of(error) from None
+        return self._result(reply, args, options)
+
+    async def run_async(self, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """The same, where the disk must not be waited for in the event loop's thread."""
+        if not self._engine.waits:
+            return self.run(args, options)
+        reply, position = self._engine.submit(self._session, encoded(args))
+        try:
+            if position:
+                await commits_of(self._engine).wait(position)
+            if isinstance(reply, ReplyError):
+                raise reply
+        except ReplyError as error:
+            if EMPTY_RESPONSE in options:
+                return options[EMPTY_RESPONSE]
+            raise error_of(error) from None
+        return self._result(reply, args, options)
+
+    def _result(self, reply: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if not self._modern:
             reply = flattened(reply)
         if type(reply) is not bytes or self._decode is not None:
@@ -135,4 +156,4 @@ class AsyncEngineRedis(redis.asyncio.Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if self.connection is not None or self.single_connection_client:
             return await super().execute_command(*args, **options)
-        return self._short_way.run(args, options)
+        return await self._short_way.run_async(args, options)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
 
 from redmodel.database.forks import forget_after_fork
+from redmodel.database.over_engine_batches import execute_all, store_failed, submit_all
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ConnectionFailed, ReplyError, StorageError
@@ -107,7 +108,28 @@ class EngineExecutor:
         return self._session.db
 
     def execute(self, batch: Batch) -> Sequence[Reply]:
-        """Run the commands one after the other; error replies are values."""
+        """Run the commands one after the other, and wait once for the disk; error replies are values."""
+        return execute_all(self._ready(), self._session, batch)
+
+    def submit(self, batch: Batch) -> tuple[list[Reply], int]:
+        """Run the commands without waiting for the disk: what to wait for is returned beside the replies."""
+        return submit_all(self._ready(), self._session, batch)
+
+    def recover(self) -> None:
+        """After the store has failed and its cause is mended: write all data anew, and take writes again.
+
+        Raises:
+            StorageError: it still fails.
+        """
+        self._holder.engine.recover()
+
+    def close(self) -> None:
+        """Leave the engine; the last handle on it closes its store. A second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._holder.leave()
+
+    def _ready(self) -> Engine:
         holder = self._holder
         if holder.forked:
             raise StorageError(
@@ -117,20 +139,7 @@ class EngineExecutor:
         if self._closed:
             raise ConnectionFailed("this handle is closed: make a new one")
         self.round_trips += 1
-        execute, session = holder.engine.execute, self._session
-        replies: list[Reply] = []
-        for command in batch.commands:
-            try:
-                replies.append(execute(session, command.args))
-            except ReplyError as error:
-                replies.append(error)
-        return replies
-
-    def close(self) -> None:
-        """Leave the engine; the last handle on it closes its store. A second call does nothing."""
-        if not self._closed:
-            self._closed = True
-            self._holder.leave()
+        return holder.engine
 
     def client(self) -> redis.Redis:
         """A redis-py client over the same engine."""
@@ -140,13 +149,12 @@ class EngineExecutor:
 
 
 class AsyncEngineExecutor:
-    """The same, awaited: it never waits, so a batch is atomic for the event loop too."""
+    """The same, awaited. It waits for nothing but the disk, under ``appendfsync=always``, and once for a batch."""
 
-    __slots__ = ("_blocking", "execute_now")
+    __slots__ = ("_blocking",)
 
     def __init__(self, target: Target) -> None:
         self._blocking = EngineExecutor(target)
-        self.execute_now: Callable[[Batch], Sequence[Reply]] = self._blocking.execute
 
     @property
     def engine(self) -> Engine:
@@ -159,8 +167,27 @@ class AsyncEngineExecutor:
         return self._blocking.round_trips
 
     async def execute(self, batch: Batch) -> Sequence[Reply]:
-        """Run the commands one after the other; error replies are values."""
-        return self.execute_now(batch)
+        """Run the commands one after the other, atomically for the event loop; error replies are values."""
+        engine = self._blocking.engine
+        if not engine.waits:
+            return self._blocking.execute(batch)
+        replies, position = self._blocking.submit(batch)
+        if position:
+            from redmodel.database.over_engine_commits import commits_of
+
+            try:
+                await commits_of(engine).wait(position)
+            except ReplyError as error:
+                raise store_failed(error) from error
+        return replies
+
+    async def recover(self) -> None:
+        """After the store has failed and its cause is mended: write all data anew, and take writes again.
+
+        Raises:
+            StorageError: it still fails.
+        """
+        self._blocking.recover()
 
     async def close(self) -> None:
         """Leave the engine; the last handle on it closes its store."""

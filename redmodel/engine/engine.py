@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import RLock
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from redmodel.engine import texts
 from redmodel.engine.commands.tables import COMMANDS
@@ -16,13 +16,14 @@ from redmodel.engine.registry import subcommand
 from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
 from redmodel.engine.session import Session
+from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.errors import ReplyError, StorageError
 
 if TYPE_CHECKING:
     from redmodel.engine.procedures import Procedure
     from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
-    from redmodel.engine.storage.seam import Storage
+    from redmodel.engine.storage.seam import LiveStorage, Storage, Told
 
 # How many commands run between two steps of active expiry, and how many keys of a database one step removes.
 _STEP_EVERY = 256
@@ -65,9 +66,20 @@ class Engine:
         self._storage = storage
         self._context = Context(self, clock, Session(), self.databases[0])
         self._until_step = _STEP_EVERY
+        #: What a rewrite of the log is taking; None while there is none.
+        self.snapshot: Snapshot | None = None
+        self._live: LiveStorage | None = cast("LiveStorage", storage) if hasattr(storage, "tell") else None
+        #: Whether changes have to be waited for, so that `submit` is worth its while.
+        self.waits: bool = getattr(storage, "fsync", "") == "always"
+        #: How the tasks of event loops wait together; theirs to fill.
+        self.commits: object = None
+        self._owed = 0  # the position in the log that the running command must wait for
+        self._deferring = False  # somebody else waits for it
         if storage is not None:
             self._replay(storage)
             self._context.logging = True
+            if self._live is not None:
+                self._live.attach(self)
 
     def execute(self, session: Session, args: Args) -> Reply:
         """Run one command, atomically; safe to call from any thread.
@@ -84,6 +96,7 @@ class Engine:
         """
         # This runs for every command. The lock's own methods cost half of what a with statement does; the lock is taken
         # inside try, so that an interrupt right after that releases it. A session is adopted only where it changes.
+        position = 0
         try:
             self._acquire()
             self._until_step -= 1
@@ -108,11 +121,107 @@ class Engine:
                         context.changed = False
                 elif context.effects:
                     self._flush()
+                if self._owed and not self._deferring:
+                    position, self._owed = self._owed, 0
         finally:
             try:
                 self._release()
             except RuntimeError:
                 pass  # an interrupt came while waiting for the lock: there is nothing to release
+            if position:
+                self.wait(position)
+
+    def submit(self, session: Session, args: Args) -> tuple[Reply | ReplyError, int]:
+        """Run one command as `execute`, without waiting for the disk.
+
+        Returns:
+            The reply, an error as a value; and the position to `wait` for, or to be told of, before anybody sees the
+            reply: 0 where there is nothing to wait for.
+        """
+        with self._lock:
+            self._deferring = True
+            try:
+                reply: Reply | ReplyError = self.execute(session, args)
+            except ReplyError as error:
+                reply = error
+            finally:
+                self._deferring = False
+            position, self._owed = self._owed, 0
+        return reply, position
+
+    def wait(self, position: int) -> None:
+        """Return when everything up to a position in the log is durable.
+
+        Raises:
+            ReplyError: MISCONF: it can't be made durable.
+        """
+        assert self._live is not None
+        try:
+            self._live.wait(position)
+        except StorageError as error:
+            raise self.failed(error) from error
+
+    def tell(self, position: int, told: Told) -> None:
+        """Call ``told`` from another thread when everything up to a position is durable, or with the error why not."""
+        assert self._live is not None
+        self._live.tell(position, told)
+
+    def failed(self, error: StorageError) -> ReplyError:
+        """The storage failed: take no more writes; returns the reply for those who wait for theirs."""
+        with self._lock:
+            if self._storage is not None and self._context.refusal is None:
+                self._refuse_writes(str(error))
+        return texts.cannot_write(str(error))
+
+    def rewrite(self) -> bool:
+        """Begin to rewrite the log in the background; False if that is under way already.
+
+        Raises:
+            ReplyError: there is no log, or it has failed.
+        """
+        with self._lock:
+            if self._live is None or self._storage is None:
+                raise ReplyError(texts.NO_LOG)
+            if self._context.refusal is not None:
+                raise texts.cannot_write(self._context.refusal)
+            return self._live.rewrite()
+
+    def recover(self) -> None:
+        """After the storage has failed and its cause is mended: write all data anew, and take writes again.
+
+        What is in memory is what is written: also changes that were refused because they could not be made durable.
+        Readers wait meanwhile. Does nothing where nothing has failed.
+
+        Raises:
+            StorageError: it still fails, or there is no storage.
+        """
+        live = self._live
+        if live is None or self._storage is None:
+            raise StorageError("there is no store to recover: the engine keeps its data in memory only, or is closed")
+        if self._context.refusal is None:
+            return
+        live.pause()
+        with self._lock:
+            live.recover(self.databases)
+            self._context.refusal = None
+            self._context.logging = True
+            self.commands = COMMANDS
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Held while a command runs."""
+        return self._lock
+
+    def begin_snapshot(self) -> Snapshot:
+        """All keys as they are now, to be taken in slices; to be called under the lock."""
+        self.snapshot = Snapshot(self.databases)
+        self._context.__class__ = SharingContext
+        return self.snapshot
+
+    def end_snapshot(self) -> None:
+        """Forget the snapshot; to be called under the lock."""
+        self._context.__class__ = Context
+        self.snapshot = None
 
     def register_procedure(self, sha: bytes, procedure: Procedure) -> None:
         """Let ``EVALSHA sha`` call a native function; one with this SHA is replaced.
@@ -191,7 +300,8 @@ class Engine:
             storage, self._storage = self._storage, None
             if storage is not None:
                 self._refuse_writes("the engine is closed")
-                storage.close()
+        if storage is not None:
+            storage.close()  # outside the lock, which a rewrite that is given up now may want once more
 
     def _adopt(self, session: Session) -> None:
         """Make a session the one whose commands run."""
@@ -251,7 +361,9 @@ class Engine:
         if self._storage is None:
             return
         try:
-            self._storage.append(unit)
+            position = self._storage.append(unit)
+            if position and owed:
+                self._owed = position
         except StorageError as error:
             # What is in memory stays readable; nothing more is acknowledged, so nothing more can be lost silently.
             self._refuse_writes(str(error))

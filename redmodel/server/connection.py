@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine.engine import Engine
 from redmodel.engine.replies import Keyed, NilArray, Pairs, SetReply, Status, Verbatim
 from redmodel.engine.session import Session
-from redmodel.errors import ReplyError
+from redmodel.errors import ReplyError, StorageError
 from redmodel.resp.requests import RequestParser
 from redmodel.resp.writer import ReplyWriter, Shape
 
@@ -52,6 +53,9 @@ class ClientConnection(asyncio.Protocol):
         self._parser = RequestParser()
         self._transport: asyncio.Transport | None = None
         self._backlog: deque[list[bytes]] = deque()
+        self._held: deque[tuple[int, bytes]] = deque()  # replies that wait for the disk, and for what on it
+        self._held_size = 0
+        self._position = 0
         self._full = False
         self._ended = False  # no further request will come
         self._closing = False
@@ -65,6 +69,8 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
         self._backlog.clear()
+        self._held.clear()
+        self._held_size = 0
         self._engine.release(self.session)
         self._gone(self)
 
@@ -112,8 +118,12 @@ class ClientConnection(asyncio.Protocol):
         backlog = self._backlog
         replies: list[bytes] = []
         size = 0
-        while backlog and not self._full and not self._closing:
+        while backlog and not self._full and not self._closing and self._held_size < _FLUSH_AT:
+            self._position = 0
             reply = self._answer(backlog.popleft())
+            if self._position or self._held:
+                self._hold(reply)
+                continue
             replies.append(reply)
             size += len(reply)
             if size >= _FLUSH_AT:
@@ -121,7 +131,7 @@ class ClientConnection(asyncio.Protocol):
                 replies, size = [], 0
         if replies:
             self._send(replies)
-        if backlog or self._closing:
+        if backlog or self._closing or self._held:
             return
         if self._parser.error is not None:
             logger.info("%s: %s", self.session.address.decode(), self._parser.error)
@@ -134,7 +144,12 @@ class ClientConnection(asyncio.Protocol):
         session = self.session
         reply: Reply
         try:
-            reply = self._engine.execute(session, args)
+            if self._engine.waits:
+                reply, self._position = self._engine.submit(session, args)
+                if isinstance(reply, ReplyError):
+                    raise reply
+            else:
+                reply = self._engine.execute(session, args)
         except ReplyError as error:
             if args[0].lower() in _CROSS_PROTOCOL:
                 logger.warning(
@@ -157,6 +172,41 @@ class ClientConnection(asyncio.Protocol):
         if reply is None:
             return writer.write(None, nil_array=self._has_nil_array(args))
         return writer.write(reply)
+
+    def _hold(self, reply: bytes) -> None:
+        """Keep a reply back until the disk has what it acknowledges, or what a reply before it does."""
+        self._held.append((self._position, reply))
+        self._held_size += len(reply)
+        if len(self._held) == 1:
+            # Later: when every client that has something to write now has written it.
+            asyncio.get_running_loop().call_soon(self._ask_disk)
+
+    def _ask_disk(self) -> None:
+        positions = [position for position, _ in self._held if position]
+        if not positions:
+            return
+        loop = asyncio.get_running_loop()
+
+        def told(error: StorageError | None) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._disk_said, positions[-1], error)
+
+        self._engine.tell(positions[-1], told)
+
+    def _disk_said(self, position: int, error: StorageError | None) -> None:
+        """Send the replies that waited, or what became of them."""
+        refusal = None if error is None else WRITERS[self.session.protocol].write(self._engine.failed(error))
+        ready: list[bytes] = []
+        while self._held and (refusal is not None or self._held[0][0] <= position):
+            owed, reply = self._held.popleft()
+            self._held_size -= len(reply)
+            ready.append(refusal if owed and refusal is not None else reply)
+        if ready:
+            self._send(ready)
+        if self._held:
+            self._ask_disk()
+        if not self._closing:
+            self._run()
 
     def _has_nil_array(self, args: Sequence[bytes]) -> bool:
         command = self._engine.commands.get(args[0]) or self._engine.commands.get(args[0].upper())

@@ -12,8 +12,10 @@ from redmodel.engine.glob import compile_glob
 from redmodel.engine.registry import Args, Command, Table
 from redmodel.engine.replies import OK, Reply, SetReply, Status, Verbatim
 from redmodel.engine.version import REDIS_VERSION
+from redmodel.errors import ReplyError
 
 TABLE = Table(
+    ("BGREWRITEAOF", 1, "admin noscript no_async_loading", (0, 0, 0)),
     ("TIME", 1, "loading stale fast", (0, 0, 0)),
     ("INFO", -1, "loading stale", (0, 0, 0)),
     ("COMMAND", -1, "loading stale", (0, 0, 0)),
@@ -45,6 +47,13 @@ _SETTINGS: dict[bytes, bytes] = {
 }
 
 _INTERNAL_FLAGS = frozenset(("immediate", "nil_array", "nil_array_of_count"))
+
+
+@TABLE.handles("BGREWRITEAOF")
+def bgrewriteaof(context: Context, args: Args) -> Reply:
+    if not context.engine.rewrite():
+        raise ReplyError(texts.REWRITING)
+    return Status(b"Background append only file rewriting started")
 
 
 @TABLE.handles("TIME")

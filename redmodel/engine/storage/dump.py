@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.snapshot import FrozenScores
 from redmodel.engine.storage.dump_streams import stream_commands
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
@@ -30,6 +31,11 @@ def dump(databases: Iterable[Keyspace]) -> Iterator[Effect]:
 
 
 def dump_key(number: int, key: bytes, value: object, deadline: int | None) -> Iterator[Effect]:
+    """Yield the commands that rebuild one key, with its deadline.
+
+    Raises:
+        TypeError: as for `dump`.
+    """
     for command in _COMMANDS[type(value)](key, value):
         yield number, command
     if deadline is not None:
@@ -58,7 +64,7 @@ def _set(key: bytes, value: set[bytes]) -> Iterator[tuple[bytes, ...]]:
         yield (b"SADD", key, *chunk)
 
 
-def _sorted_set(key: bytes, value: SortedSet) -> Iterator[tuple[bytes, ...]]:
+def _sorted_set(key: bytes, value: SortedSet | FrozenScores) -> Iterator[tuple[bytes, ...]]:
     items = iter(value.scores.items())
     while chunk := list(islice(items, _CHUNK)):
         yield (b"ZADD", key, *(part for member, score in chunk for part in (repr(score).encode(), member)))
@@ -70,5 +76,13 @@ class _Table(dict[type, Callable[[bytes, Any], Iterator[tuple[bytes, ...]]]]):
 
 
 _COMMANDS = _Table(
-    {bytes: _string, dict: _hash, deque: _list, set: _set, SortedSet: _sorted_set, Stream: stream_commands}
+    {
+        bytes: _string,
+        dict: _hash,
+        deque: _list,
+        set: _set,
+        SortedSet: _sorted_set,
+        FrozenScores: _sorted_set,
+        Stream: stream_commands,
+    }
 )

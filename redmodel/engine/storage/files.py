@@ -87,6 +87,13 @@ class FileSystem:
         finally:
             os.close(fd)
 
+    def stands(self, fd: int, path: Path) -> bool:
+        """Whether the open file still stands at its path, and what is synced there can be found again."""
+        try:
+            return sys.platform == "win32" or os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
     def truncate(self, fd: int, size: int) -> None:
         """Cut the file to ``size`` bytes."""
         os.ftruncate(fd, size)

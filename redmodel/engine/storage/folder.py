@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from redmodel.engine.storage.checksums import LINE_LIMIT, MARK, read_header
 from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.engine.storage.manifest import FILE, FOLDER, MANIFEST, TEMPORARY, Manifest, Part, parse_manifest
 from redmodel.errors import StorageError, StoreDamaged
@@ -34,6 +36,8 @@ class LogFolder:
         self._files = files
         self._manifest_path = self.path / MANIFEST
         self.size_of: dict[str, int] = {}
+        #: How far files reached that were finished, and what their chains are there.
+        self.floors: dict[str, tuple[int, int]] = {}
         try:
             files.make_directory(self.path)
             self.manifest = self._find()
@@ -53,6 +57,13 @@ class LogFolder:
         Raises:
             OSError: before the step the old manifest holds; when the last sync fails, either may.
         """
+        manifest = replace(
+            manifest,
+            increments=tuple(
+                replace(part, floor=self.floors[part.name]) if part.name in self.floors else part
+                for part in manifest.increments
+            ),
+        )
         temporary = self.path / (TEMPORARY + MANIFEST)
         self.write_file(temporary, manifest.dump())
         self._files.rename(temporary, self._manifest_path)
@@ -80,8 +91,44 @@ class LogFolder:
             for name in self._files.list_directory(self.path):
                 if name.startswith(TEMPORARY):
                     self._remove(name)
-        for part in self.manifest.history:
+        history = self.manifest.history
+        for part in history:
             self._remove(part.name)
+        if history:
+            try:
+                self.write_manifest(replace(self.manifest, history=()))
+            except OSError as error:
+                logger.warning("%s still names deleted files: %s", self._manifest_path, error.strerror)
+
+    def last_with_content(self) -> int:
+        """The position, in the order of reading, of the last file that holds more than its first line.
+
+        Raises:
+            StorageError: a file can't be read.
+        """
+        for position in range(len(self.manifest.parts) - 1, -1, -1):
+            part = self.manifest.parts[position]
+            if self.size_of[part.name] > LINE_LIMIT or not self._is_fresh(part.name):
+                return position
+        return 0
+
+    def _is_fresh(self, name: str) -> bool:
+        """Whether a file holds nothing, or nothing but the first line that we write."""
+        path = self.path / name
+        try:
+            fd = self._files.open_read(path)
+            try:
+                data = self._files.read(fd, LINE_LIMIT)
+            finally:
+                self._files.close(fd)
+            begin = read_header(data, name)
+        except OSError as error:
+            raise StorageError(f"can't read {path}: {error.strerror}", path=str(path)) from error
+        except ValueError:
+            return False
+        if begin is None:  # nothing, or half of it
+            return b"\n" not in data and MARK.startswith(data[: len(MARK)])
+        return begin[0] == len(data)
 
     def _find(self) -> Manifest:
         files = self._files
@@ -89,16 +136,10 @@ class LogFolder:
             return parse_manifest(self._read_manifest(), self._manifest_path)
         orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{FILE}.")]
         for name in orphans:
-            path = self.path / name
-            fd = files.open_read(path)
-            try:
-                size = files.size(fd)
-            finally:
-                files.close(fd)
-            if size:
+            if not self._is_fresh(name):
                 raise StoreDamaged(
-                    f"{self._manifest_path} is missing, but {name} holds {size} bytes: restore the manifest from a "
-                    f"backup, or write it anew with one line 'file NAME seq N type b|i' per log file",
+                    f"{self._manifest_path} is missing, but {name} holds data: restore the manifest from a backup, or "
+                    f"write it anew with one line 'file NAME seq N type b|i' per log file",
                     path=str(self._manifest_path),
                 )
         if files.exists(self.directory / FILE):

@@ -26,6 +26,7 @@ _EXEC_TAIL = b"$4\r\nEXEC\r\n"
 # The writes without an argument. Any other name alone is a damaged MULTI or EXEC, and must not pass for a command: all
 # that follows would look like a transaction that was never finished.
 _BARE = frozenset((b"FLUSHALL", b"FLUSHDB"))
+_BRACKETS = (b"multi", b"exec")
 _HEAD_LIMIT = 24  # no honest head is longer
 _MAX_ARGUMENTS = 1 << 31
 _MAX_BULK = 1 << 29
@@ -33,8 +34,9 @@ _RESYNC = re.compile(rb"\r\n(?=\*[1-9][0-9]{0,9}\r\n\$[0-9]{1,9}\r\n[A-Za-z])")
 _RESYNC_TRIES = 1000
 _RESYNC_WINDOW = 1 << 20
 
-MULTI = b"*1\r\n$5\r\nMULTI\r\n"
-EXEC = b"*1\r\n$4\r\nEXEC\r\n"
+# Lower case, which redis-server reads as well and never writes: see `checksums.is_foreign`.
+MULTI = b"*1\r\n$5\r\nmulti\r\n"
+EXEC = b"*1\r\n$4\r\nexec\r\n"
 
 Command = tuple[bytes, ...]
 
@@ -70,7 +72,7 @@ class UnitEncoder:
         parts: list[bytes] = []
         for position, (db, args) in enumerate(unit):
             if db != self.db:
-                parts.append(encode_command((b"SELECT", b"%d" % db)))
+                parts.append(encode_command((b"select", b"%d" % db)))
                 self.db = db
             if position == 0 and len(unit) > 1:
                 parts.append(MULTI)
@@ -78,6 +80,35 @@ class UnitEncoder:
         if len(unit) > 1:
             parts.append(EXEC)
         return b"".join(parts)
+
+
+def decode_units(data: bytes) -> list[Command]:
+    """The commands of whole units that a checksum vouches for; MULTI and EXEC themselves are left out.
+
+    Raises:
+        ValueError: the text is not as we write it, whatever its checksum says.
+    """
+    if Reader is None:
+        decoder = CommandDecoder()
+        units = decoder.feed(data)
+        if decoder.rest or decoder.in_transaction:
+            raise ValueError(decoder.bad.reason if decoder.bad else "a unit is not whole")
+        return units
+    reader = Reader()
+    reader.feed(data)
+    commands: list[Command] = []
+    add = commands.append
+    try:
+        while (reply := reader.gets()) is not False:
+            args = cast("list[bytes]", reply)
+            if len(args) == 1 and args[0] in _BRACKETS:
+                continue
+            add(tuple(args))
+    except (HiredisError, TypeError):
+        raise ValueError("a command is not as we write it") from None
+    if reader.has_data():
+        raise ValueError("a unit is not whole")
+    return commands
 
 
 class BadByte(Exception):
@@ -97,10 +128,10 @@ class CommandDecoder:
     the next command is known to need. ``bad`` says where decoding stopped for good.
     """
 
-    def __init__(self) -> None:
-        self.offset = 0
+    def __init__(self, offset: int = 0) -> None:
+        self.offset = offset
         self.rest = b""
-        self.rest_offset = 0
+        self.rest_offset = offset
         self.wanted = 0
         self.bad: BadByte | None = None
         self._transaction: list[Command] | None = None
@@ -235,6 +266,8 @@ def _odd_line(data: bytes, position: int) -> int:
     """Where an annotation line at ``position`` ends, or -1 when more data is needed."""
     first = data[position]
     if first == 0x23:  # '#': redis-server writes and skips such lines
+        if data.startswith(b"#CRC:", position):
+            raise BadByte(position, "a checksum stands where none is expected")
         return data.find(b"\n", position) + 1 or -1
     if first != 0x2A:
         raise BadByte(position, "expected a command")

@@ -1,6 +1,8 @@
 """Writing at the end of one log file, under one of three promises about when it is on the disk.
 
-May live here: write, fsync and the thread that does it each second. Not what is written.
+May live here: write, fsync, who waits for it, and the thread that does it for those who can't. Not what is written.
+
+Positions count the bytes appended to a log since it was opened, over all its files; they are what `wait` waits for.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +18,7 @@ from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.errors import StorageError
 
 Policy = Literal["always", "everysec", "no"]
+Told = Callable[[StorageError | None], None]
 
 _LATE = 2.0  # seconds that a background fsync may take before writers wait for it, as in redis-server
 
@@ -22,51 +26,106 @@ _LATE = 2.0  # seconds that a background fsync may take before writers wait for 
 class LogWriter:
     """One file open for appending.
 
-    ``always``: a write returns when its data is on the disk. ``everysec``: a thread syncs once a second while there is
-    something to sync. ``no``: the operating system decides. Under each, a write that returned is with the operating
-    system, so the end of this process loses nothing.
+    Under each policy a write that returned is with the operating system, so the end of this process loses nothing.
+    ``always``: `wait` returns when it is on the disk; one fsync serves everybody who waits. ``everysec``: a thread
+    syncs once a second while there is something to sync. ``no``: the operating system decides.
 
     After a failed write or fsync the file is never touched again: what the kernel did with the data can't be known.
     """
 
-    def __init__(self, files: FileSystem, fd: int, path: Path, policy: Policy) -> None:
+    def __init__(
+        self, files: FileSystem, fd: int, path: Path, policy: Policy, *, size: int = 0, position: int = 0
+    ) -> None:
+        """Take over a file that is open for appending.
+
+        Args:
+            files: the disk.
+            fd: the handle, closed by `close`.
+            path: the file's path, for messages and to see that it still stands there.
+            policy: when a write is on the disk.
+            size: the file's size.
+            position: how much was appended to the log before.
+        """
         self.path = path
         self.failure: StorageError | None = None
+        self.written = position
+        self.synced = position
         self._files = files
         self._fd = fd
-        self._always = policy == "always"
-        self._each_second = policy == "everysec"
-        self._dirty = False
-        self._sync_began = 0.0  # 0: no background fsync is running
-        self._lock = threading.Lock()
-        self._synced = threading.Condition(threading.Lock())
+        self._policy: Policy = policy
+        self._begin = position - size  # a position minus this is an offset in the file
+        self._touched = False
+        self._syncing_since = 0.0  # 0: nobody syncs now
+        self._change = threading.Condition(threading.Lock())
+        self._told: list[tuple[int, Told]] = []
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._finalizer: weakref.finalize[..., LogWriter] | None = None
         self._closed = False
 
-    def write(self, data: bytes) -> None:
-        """Append ``data`` whole.
+    @property
+    def durable_size(self) -> int:
+        """How much of the file is known to be on the disk; 0 before the first sync of this process."""
+        return self.synced - self._begin if self._touched else 0
+
+    @property
+    def size(self) -> int:
+        """The file's size, once everything written has arrived."""
+        return self.written - self._begin
+
+    def write(self, data: bytes) -> int:
+        """Append ``data`` whole; one caller at a time. Returns the position behind it.
 
         Raises:
             StorageError: this write failed, or an earlier one did, or the file is closed.
         """
-        with self._lock:
-            if self.failure is not None or self._closed:
-                raise self._refusal()
-            try:
-                written = self._files.write(self._fd, data)
-                if written < len(data):
-                    write_all(self._files, self._fd, data, written)
-                if self._always:
-                    self._files.fsync(self._fd)
-            except OSError as error:
-                raise self._fail("write to", error) from error
-            if self._each_second and not self._dirty:
+        if self.failure is not None or self._closed:
+            raise self._refusal()
+        try:
+            written = self._files.write(self._fd, data)
+            if written < len(data):
+                write_all(self._files, self._fd, data, written)
+        except OSError as error:
+            raise self._fail("write to", error) from error
+        self.written += len(data)
+        if self._policy == "everysec":
+            if not self._wake.is_set():
                 self._wake_syncer()
-        if self._sync_began and time.monotonic() - self._sync_began > _LATE:
-            self._wait_for_syncer()
+            since = self._syncing_since
+            if since and time.monotonic() - since > _LATE:
+                self._wait_for_syncer()
+        return self.written
+
+    def wait(self, position: int) -> None:
+        """Return when everything up to a position is on the disk; the first who waits syncs for all.
+
+        Raises:
+            StorageError: it will never be known to be.
+        """
+        while self.synced < position:
+            with self._change:
+                while self._syncing_since and self.synced < position and self.failure is None:
+                    self._change.wait()
+                if self.synced >= position:
+                    return
+                if self.failure is not None or self._closed:
+                    raise self._refusal()
+                self._syncing_since = time.monotonic()
+            self._sync_now()
+
+    def tell(self, position: int, told: Told) -> None:
+        """Call ``told`` when everything up to a position is on the disk, or with the error why it is not.
+
+        It is called from another thread, or at once, and must not wait.
+        """
+        with self._change:
+            if self.synced < position and self.failure is None and not self._closed:
+                self._told.append((position, told))
+                self._wake_syncer()
+                return
+            failure = None if self.synced >= position else self._refusal()
+        told(failure)
 
     def sync(self) -> None:
         """Wait until everything written is on the disk.
@@ -74,42 +133,66 @@ class LogWriter:
         Raises:
             StorageError: it failed, now or before.
         """
-        with self._lock:
-            if self.failure is not None or self._closed:
-                raise self._refusal()
-            self._dirty = False
-            try:
-                self._files.fsync(self._fd)
-            except OSError as error:
-                raise self._fail("sync", error) from error
+        if self.failure is not None or self._closed:
+            raise self._refusal()
+        if self._touched:
+            self.wait(self.written)
+            return
+        with self._change:
+            while self._syncing_since:
+                self._change.wait()
+            self._syncing_since = time.monotonic()
+        self._sync_now()
+        if self.failure is not None:
+            raise self._refusal()
+
+    def sync_in_background(self) -> None:
+        """What the thread does when it is woken: sync, and tell those who asked."""
+        self._wake.clear()
+        with self._change:
+            while self._syncing_since:
+                self._change.wait()
+            if self.failure is not None or self._closed or self.synced >= self.written:
+                return
+            self._syncing_since = time.monotonic()
+        self._sync_now()
 
     def close(self) -> None:
-        """Sync unless the policy is ``no``, and close; raises `StorageError` when the last sync fails."""
+        """Sync and close; raises `StorageError` when the last sync fails."""
         self._stop.set()
         self._wake.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        with self._lock:
-            if self._closed:
-                return
+        if self._closed:
+            return
+        try:
+            if self.failure is None and self.synced < self.written:
+                self.sync()
+        finally:
             self._closed = True
             try:
-                if self._dirty and self.failure is None:
-                    self._files.fsync(self._fd)
+                self._files.close(self._fd)
             except OSError as error:
-                raise self._fail("sync", error) from error
-            finally:
-                try:
-                    self._files.close(self._fd)
-                except OSError as error:
-                    if self.failure is None:
-                        raise self._fail("close", error) from error
+                if self.failure is None:
+                    raise self._fail("close", error) from error
+
+    def abandon(self) -> None:
+        """Close a file that failed, without another word to the disk about its data."""
+        self._stop.set()
+        self._wake.set()
+        if not self._closed:
+            self._closed = True
+            try:
+                self._files.close(self._fd)
+            except OSError:
+                pass  # it failed before
 
     def forget(self) -> None:
         """In a forked child: let go of the file, which belongs to the parent."""
         # A lock that another thread held at the fork stays held here for ever.
-        self._lock = threading.Lock()
+        self._change = threading.Condition(threading.Lock())
         self._wake, self._stop, self._thread = threading.Event(), threading.Event(), None
+        self._told, self._syncing_since = [], 0.0
         if self._finalizer is not None:
             self._finalizer.detach()
         if not self._closed:
@@ -120,53 +203,70 @@ class LogWriter:
             )
             self._files.close(self._fd)
 
-    def refuse(self, verb: str, error: OSError) -> None:
+    def refuse(self, verb: str, error: OSError) -> StorageError:
         """Take no more writes, because something that the file depends on failed."""
-        with self._lock:
-            self._fail(verb, error)
+        failure = self._fail(verb, error)
+        self._tell_all()
+        return failure
+
+    def _sync_now(self) -> None:
+        """One fsync for everything written; whoever calls this has set ``_syncing_since``."""
+        target = self.written
+        failure: tuple[str, OSError] | None = None
+        try:
+            self._files.fsync(self._fd)
+            if not self._files.stands(self._fd, self.path):
+                failure = "find", OSError(2, "it was deleted or replaced while it was in use")
+        except OSError as error:
+            failure = "sync", error
+        finally:
+            with self._change:
+                self._syncing_since = 0.0
+                if failure is not None:
+                    self._fail(*failure)
+                elif self.failure is None:
+                    self._touched = True
+                    self.synced = max(self.synced, target)
+                self._change.notify_all()
+            if self._told:
+                self._tell_all()
+
+    def _tell_all(self) -> None:
+        with self._change:
+            failure = self.failure
+            due = [told for position, told in self._told if failure is not None or position <= self.synced]
+            self._told = [] if failure is not None else [entry for entry in self._told if entry[0] > self.synced]
+            if self._told:
+                self._wake.set()
+        for told in due:
+            told(None if failure is None else self._refusal())
 
     def _wake_syncer(self) -> None:
-        self._dirty = True
         if self._thread is None:
             self._thread = threading.Thread(
-                target=_sync_each_second,
-                args=(weakref.ref(self), self._wake, self._stop),
-                name="redmodel-everysec",
+                target=_sync_when_woken,
+                args=(weakref.ref(self), self._wake, self._stop, 1.0 if self._policy == "everysec" else 0.0),
+                name=f"redmodel-{self._policy}",
                 daemon=True,
             )
             self._finalizer = weakref.finalize(self, _let_go, self._wake, self._stop)
             self._thread.start()
         self._wake.set()
 
-    def _sync_in_background(self) -> None:
-        # Outside the lock: writers go on meanwhile. What they add now is dirty again, and synced next time.
-        self._wake.clear()
-        self._dirty = False
-        if self.failure is not None:
-            return
-        self._sync_began = time.monotonic()
-        try:
-            self._files.fsync(self._fd)
-        except OSError as error:
-            self._fail("sync", error)
-        finally:
-            with self._synced:
-                self._sync_began = 0.0
-                self._synced.notify_all()
-
     def _wait_for_syncer(self) -> None:
-        with self._synced:
-            while self._sync_began:
-                self._synced.wait()
+        with self._change:
+            while self._syncing_since:
+                self._change.wait()
         if self.failure is not None:
             raise self._refusal()
 
     def _fail(self, verb: str, error: OSError) -> StorageError:
-        self.failure = StorageError(
-            f"can't {verb} {self.path}: {error.strerror or error}. What was acknowledged before is kept as the fsync "
-            f"policy promises; free space or mend the disk, then open the store again",
-            path=str(self.path),
-        )
+        if self.failure is None:
+            self.failure = StorageError(
+                f"can't {verb} {self.path}: {error.strerror or error}. What was acknowledged before is kept as the "
+                f"fsync policy promises; free space or mend the disk, then recover the store or open it again",
+                path=str(self.path),
+            )
         return self.failure
 
     def _refusal(self) -> StorageError:
@@ -175,15 +275,16 @@ class LogWriter:
         return StorageError(str(self.failure), path=str(self.path))
 
 
-def _sync_each_second(ref: weakref.ref[LogWriter], wake: threading.Event, stop: threading.Event) -> None:
+def _sync_when_woken(ref: weakref.ref[LogWriter], wake: threading.Event, stop: threading.Event, delay: float) -> None:
     # Asked first: a sync clears ``wake``, also when `close` has set it meanwhile.
     while not stop.is_set():
         wake.wait()
-        stop.wait(1.0)
+        if delay:
+            stop.wait(delay)
         writer = ref()
         if stop.is_set() or writer is None:
             return
-        writer._sync_in_background()  # pyright: ignore[reportPrivateUsage]
+        writer.sync_in_background()
         del writer
 
 

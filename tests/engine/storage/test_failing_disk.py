@@ -36,8 +36,10 @@ def work(directory: Path, disk: FailingFileSystem, policy: Policy) -> tuple[list
                     first = first or error
             name = b"%d" % n
             try:
-                log.append(
-                    [(0, (b"SET", name, b"v")), (1, (b"INCR", b"n"))] if n % 3 == 2 else [(0, (b"SET", name, b"v"))]
+                log.wait(
+                    log.append(
+                        [(0, (b"SET", name, b"v")), (1, (b"INCR", b"n"))] if n % 3 == 2 else [(0, (b"SET", name, b"v"))]
+                    )
                 )
             except StorageError as error:
                 first = first or error
@@ -75,9 +77,8 @@ def test_every_step_fails_once_or_for_ever(tmp_path: Path, code: int, for_ever: 
             assert len(acknowledged) == 12
             if disk.count < at:
                 break
-        elif error is None:
-            # Steps whose failure costs nothing: reading the clean-up list, deleting what nobody needs, closing.
-            assert set(disk.failed) <= {"remove", "list_directory", "close", "truncate", "write", "rename"}, disk.failed
+        elif error is None:  # a step whose failure costs nothing: tidying up, noting in the manifest where the end is
+            assert len(acknowledged) == 12
     assert at > 50
 
 
@@ -95,10 +96,10 @@ def test_a_failed_fsync_is_never_tried_again(tmp_path: Path) -> None:
     disk = Disk()
     log = AppendOnlyLog(tmp_path, fsync="always", files=disk)
     list(log.replay())
-    log.append([(0, (b"SET", b"a", b"1"))])
+    log.wait(log.append([(0, (b"SET", b"a", b"1"))]))
     disk.broken = True
     with pytest.raises(StorageError, match="Input/output error") as caught:
-        log.append([(0, (b"SET", b"b", b"1"))])
+        log.wait(log.append([(0, (b"SET", b"b", b"1"))]))
     assert caught.value.path.endswith(".incr.aof")
     syncs = disk.syncs
     for _ in range(3):
