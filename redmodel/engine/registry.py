@@ -29,8 +29,8 @@ Row: TypeAlias = tuple[str, int, str, tuple[int, int, int]]
 class Command:
     """One command, ready to be called.
 
-    ``minimum`` and ``maximum`` bound the number of arguments with the name; ``writes`` says that it may change data;
-    ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is always an array's.
+    ``minimum`` and ``maximum`` bound the number of arguments with the name; ``writes`` says that it, or a
+    subcommand, may change data; ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is always an array's.
     """
 
     __slots__ = (
@@ -152,6 +152,7 @@ def collect(tables: Iterable[Table]) -> dict[bytes, Command]:
         container, _, sub = command.name.partition(b"|")
         if sub:
             found[container].subcommands[sub] = command
+            found[container].writes |= command.writes
         elif command.name in found:
             raise LookupError(f"{command.name.decode()} is in two tables")
         else:

@@ -6,6 +6,7 @@ import pytest
 
 from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.registry import Table, collect
+from redmodel.errors import ReplyError
 
 
 def test_every_name_is_there_in_both_cases() -> None:
@@ -25,3 +26,10 @@ def test_a_table_says_what_is_wrong_with_it() -> None:
         table.handles("B")(lambda context, args: None)
     with pytest.raises(LookupError, match="two tables"):
         collect((table, table))
+
+
+def test_a_container_writes_if_a_subcommand_does() -> None:
+    assert COMMANDS[b"xgroup"].writes
+    assert not COMMANDS[b"xinfo"].writes
+    with pytest.raises(ReplyError, match="MISCONF"):
+        COMMANDS[b"xgroup"].refused("no space").handler(None, [b"XGROUP", b"DESTROY", b"s", b"g"])  # type: ignore[arg-type]
