@@ -29,8 +29,9 @@ Row: TypeAlias = tuple[str, int, str, tuple[int, int, int]]
 class Command:
     """One command, ready to be called.
 
-    ``minimum`` and ``maximum`` bound the number of arguments with the name; ``writes`` says that it, or a
-    subcommand, may change data; ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is always an array's.
+    ``minimum`` and ``maximum`` bound the number of arguments with the name; ``writes`` says that it, or a subcommand,
+    may change data; ``immediate`` that it runs inside MULTI instead of being queued; ``nil_array`` that its nil is
+    always an array's.
     """
 
     __slots__ = (

@@ -287,7 +287,7 @@ class _Claims:
     def claim(self, entry: int, fields: tuple[bytes, ...], delivered: int, count: int) -> None:
         consumer = self.group.consumers.get(self.who) or self.group.add_consumer(self.who, 0)
         consumer.seen = self.context.now()
-        self.group.give(entry, consumer, delivered, count)
+        self.group.give(entry, consumer, delivered, min(count, INT_MAX))
         name = id_text(entry)
         self.replies.append(name if self.just_id else [name, list(fields)])
         log_claim(self.context, self.key, self.name, self.group, entry)

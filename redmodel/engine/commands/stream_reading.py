@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from redmodel.engine import texts
-from redmodel.engine.arguments import integer
+from redmodel.engine.arguments import INT_MAX, integer
 from redmodel.engine.commands.stream_arguments import count_option, stream_id
 from redmodel.engine.commands.stream_groups import log_claim, log_group
 from redmodel.engine.commands.streams import entry_replies
@@ -158,7 +158,7 @@ class _Reader:
                 continue
             pending = self.group.pending[entry]
             pending.delivered = self.context.now()
-            pending.count += 1
+            pending.count = min(pending.count + 1, INT_MAX)
             found.append([id_text(entry), list(fields)])
         return found
 
@@ -168,7 +168,7 @@ class _Reader:
         entries: list[Entry] = stream.range(group.last_id + 1, MAX_ID, self.options.count)
         for entry, _ in entries:
             if group.entries_read is not None and not stream.has_tombstones_since(entry):
-                group.entries_read += 1
+                group.entries_read = min(group.entries_read + 1, INT_MAX)
             elif stream.entries_added:
                 group.entries_read = stream.entries_up_to(entry)
             group.last_id = entry

@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 
+from redmodel.engine.arguments import INT_MAX
 from redmodel.engine.values.stream_groups import Group
 from redmodel.engine.values.stream_nodes import Node, radix_nodes
 
@@ -208,7 +209,7 @@ class Stream:
             self.nodes.append(Node(entry, fields))
             self._masters.append(entry)
         self.length += 1
-        self.entries_added += 1
+        self.entries_added = min(self.entries_added + 1, INT_MAX)
         self.last_id = entry
 
     def remove(self, entry: int) -> bool:
