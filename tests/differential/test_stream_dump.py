@@ -64,6 +64,29 @@ def test_streams_are_rewritten_as_redis_does(logging_server: RealServer) -> None
         assert alike(by_key[key], ours), f"{key}\n  redis  {by_key[key]}\n  engine {ours}"
 
 
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_last_id_below_a_deleted_one(both: Both, size: int) -> None:
+    both.check_all("XADD s 1-1 a b" if size else "XGROUP CREATE s g 0 MKSTREAM")
+    both.check_all("""
+        XADD s 9-9 a b
+        XDEL s 9-9
+        XSETID s 2-2
+        XINFO STREAM s
+    """)
+    commands = [list(args) for _, args in dump(both.engine.databases)]
+    both.check("DEL s")
+    for args in commands:
+        both.check(args)
+    both.check_all("""
+        XINFO STREAM s FULL
+        XADD s 2-1 a b
+        XADD s 2-3 a b
+        XINFO STREAM s
+    """)
+    both.check_keyspace()
+    assert [args[2] for args in commands if args[0] == b"XSETID"] == [b"9-9", b"2-2"]
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_rewritten_streams_are_what_they_were(both: Both, seed: int) -> None:
     """Also entries that are pending though they were deleted, which Redis' own rewrite loses."""

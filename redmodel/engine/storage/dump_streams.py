@@ -23,17 +23,21 @@ def stream_commands(key: bytes, stream: Stream) -> Iterator[Command]:
     if not len(stream) and not gone:
         yield (b"XADD", key, b"MAXLEN", b"0", b"0-1", b"x", b"y")
     if not gone:
-        yield _counters(key, stream)
+        yield from _counters(key, stream)
     for name, group in stream.sorted_groups():
         yield from _group_commands(key, name, group)
     if gone:
         yield from _deletions(key, stream, gone)
-        yield _counters(key, stream)
+        yield from _counters(key, stream)
 
 
-def _counters(key: bytes, stream: Stream) -> Command:
-    last, deleted = id_text(stream.last_id), id_text(stream.max_deleted_id)
-    return (b"XSETID", key, last, b"ENTRIESADDED", b"%d" % stream.entries_added, b"MAXDELETEDID", deleted)
+def _counters(key: bytes, stream: Stream) -> Iterator[Command]:
+    added, deleted = b"%d" % stream.entries_added, stream.max_deleted_id
+    highest = id_text(max(stream.last_id, deleted))
+    yield (b"XSETID", key, highest, b"ENTRIESADDED", added, b"MAXDELETEDID", id_text(deleted))
+    if deleted > stream.last_id:
+        # The two are refused together, and so Redis' rewrite loses them.
+        yield (b"XSETID", key, id_text(stream.last_id))
 
 
 def _deletions(key: bytes, stream: Stream, gone: list[int]) -> Iterator[Command]:

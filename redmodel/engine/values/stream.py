@@ -46,7 +46,7 @@ class Stream:
         nodes: the entries, in the nodes in which Redis would keep them. Read them, or iterate over the stream for
             ``(id, fields)``; write through the methods.
         last_id: the highest id ever given; 0 for a new stream.
-        max_deleted_id: the highest id that XDEL removed, 0 if none.
+        max_deleted_id: the highest id that XDEL removed, 0 if none; XSETID can bring ``last_id`` below it.
         entries_added: how many entries were ever added.
         groups: by name, each with ``last_id``, ``entries_read``, ``pending`` and ``consumers``.
 
@@ -292,6 +292,5 @@ class Stream:
             assert not node.ids or (node.master <= node.ids[0] and node.ids[-1] <= node.last), node.ids
         assert all(one.last < other.master for one, other in pairwise(self.nodes))
         assert self.length <= self.entries_added
-        assert self.max_deleted_id <= self.last_id
         for group in self.groups.values():
             group.check()
