@@ -62,6 +62,7 @@ class BaseWriter:
         if self._files.exists(path):
             self._files.remove(path)
         self._files.rename(self._temporary, path)
+        self._files.fsync_directory(self._folder.path)  # before any manifest names it
         return Part(self._part.name, self._part.sequence, (self._size, self._crc))
 
     def give_up(self) -> None:

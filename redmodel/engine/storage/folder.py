@@ -118,9 +118,12 @@ class LogFolder:
         try:
             fd = self._files.open_read(path)
             try:
-                data = self._files.read(fd, LINE_LIMIT)
+                data = self._files.read(fd, LINE_LIMIT + 1)
             finally:
                 self._files.close(fd)
+            if len(data) > LINE_LIMIT:
+                return False
+            data = data.rstrip(b"\0")  # what a power cut may leave of a line that was not synced
             begin = read_header(data, name)
         except OSError as error:
             raise StorageError(f"can't read {path}: {error.strerror}", path=str(path)) from error
