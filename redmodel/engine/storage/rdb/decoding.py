@@ -15,6 +15,7 @@ from typing import TypeAlias
 from redmodel.engine.arguments import parse_integer, strtod
 from redmodel.engine.storage.rdb import codes, packed
 from redmodel.engine.storage.rdb.primitives import BadData, NeedMore, read_count, read_length, read_string
+from redmodel.engine.storage.rdb.streams import stream_decoder
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.types import Value
 
@@ -277,6 +278,9 @@ DECODERS: dict[int, Decoder] = {
     codes.HASH_LISTPACK: _packed_hash(packed.listpack),
     codes.ZSET_LISTPACK: _packed_sorted_set(packed.listpack),
     codes.LIST_QUICKLIST_2: _quicklist_2,
+    codes.STREAM_LISTPACKS: stream_decoder(1),
+    codes.STREAM_LISTPACKS_2: stream_decoder(2),
+    codes.STREAM_LISTPACKS_3: stream_decoder(3),
     codes.SET_LISTPACK: _packed_set(packed.listpack),
     codes.HASH_DEADLINES_PRE_GA: _hash_with_deadlines(relative=False),
     codes.HASH_LISTPACK_DEADLINES_PRE_GA: _packed_hash_with_deadlines(earliest_first=False),

@@ -1,6 +1,6 @@
 """The engine's containers as RDB files hold them: what redis-server 7.0 and everything after it read. No I/O.
 
-Collections are written element by element and not packed: a server packs them as its own settings say when it loads
+All collections but streams are written element by element: a server packs them as its own settings say when it loads
 them. A large one comes in several pieces, so that no more than a piece is held at once.
 """
 
@@ -14,7 +14,9 @@ from typing import Any
 
 from redmodel.engine.storage.rdb import codes
 from redmodel.engine.storage.rdb.primitives import length, string
+from redmodel.engine.storage.rdb.streams import stream_pieces
 from redmodel.engine.values.sorted_set import SortedSet
+from redmodel.engine.values.stream import Stream
 from redmodel.engine.values.types import Value
 
 _CHUNK = 512
@@ -80,5 +82,6 @@ _ENCODERS = _Table(
         set: (codes.SET, _elements),
         dict: (codes.HASH, _hash),
         SortedSet: (codes.ZSET_2, _sorted_set),
+        Stream: (codes.STREAM_LISTPACKS_2, stream_pieces),
     }
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redmodel.engine.session import Session
-from redmodel.engine.storage.dump import dump_key
 from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.rdb.preamble import as_commands
 from redmodel.engine.storage.rdb.reading import Entry, Report, SnapshotReader
 from redmodel.engine.storage.rdb.writing import write_snapshot
 from redmodel.engine.version import REDIS_VERSION
@@ -67,21 +67,21 @@ def load_into(
     with engine.exclusively() as context:
         now = context.now()
     report, entries = _read(files or FileSystem(), path, now, len(engine.databases), progress)
-    with engine.exclusively() as context:
-        if context.refusal is not None:
-            raise StorageError(f"this engine takes no writes: {context.refusal}")
-        if replace:
-            engine.execute(Session(), [b"FLUSHALL"])
-        else:
-            _check_empty(engine)
-        try:
+    try:
+        with engine.exclusively() as context:
+            if context.refusal is not None:
+                raise StorageError(f"this engine takes no writes: {context.refusal}")
+            if replace:
+                engine.execute(Session(), [b"FLUSHALL"])
+            else:
+                _check_empty(engine)
             for number, entry in enumerate(entries, 1):
                 _put(context, entry)
                 if not number % _UNIT:
                     engine.keep()
             engine.keep()
-        except ReplyError as error:
-            raise StorageError(f"{path} is loaded in part only: {error}") from error
+    except ReplyError as error:
+        raise StorageError(f"{path} is loaded in part only: {error}") from error
     return report
 
 
@@ -123,7 +123,7 @@ def _put(context: Context, entry: Entry) -> None:
     if database.watchers:
         database.wake((entry.key,))
     if context.logging:
-        context.effects += dump_key(entry.database, entry.key, entry.value, entry.deadline)
+        context.effects += as_commands(entry)
 
 
 def save_from(

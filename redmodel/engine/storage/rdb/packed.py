@@ -1,13 +1,17 @@
-"""The packed collections that RDB files hold as one string: listpack, ziplist, intset and zipmap, read. No I/O.
+"""The packed collections that RDB files hold as one string: listpack, ziplist, intset and zipmap. No I/O.
 
-Each function gives the elements as Redis would answer them, numbers as their digits, and raises ValueError (or
-IndexError) for a blob that is not exactly what its header says.
+All are read, and listpacks are written, of which streams consist. Each function that reads gives the elements as Redis
+would answer them, numbers as their digits, and raises ValueError (or IndexError) for a blob that is not exactly what
+its header says.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from struct import unpack_from
+from struct import pack, unpack_from
+
+from redmodel.engine.arguments import parse_integer
 
 _NUMBERS = {0xF1: 2, 0xF2: 3, 0xF3: 4, 0xF4: 8}  # of a listpack: how many bytes follow
 _ZIPLIST_NUMBERS = {0xC0: 2, 0xD0: 4, 0xE0: 8, 0xF0: 3, 0xFE: 1}
@@ -70,13 +74,61 @@ def _listpack_element(blob: bytes, position: int) -> tuple[bytes, int]:
 
 def _after_back_length(blob: bytes, position: int, length: int) -> int:
     """The position after the length that stands behind a long element, for those who walk backwards."""
-    size = (length.bit_length() + 6) // 7
+    size = _back_length_size(length)
     found = 0
     for byte in blob[position : position + size]:
         found = found << 7 | byte & 0x7F
     if found != length or position + size >= len(blob):
         raise ValueError("a listpack whose element has two lengths")
     return position + size
+
+
+def _back_length_size(length: int) -> int:
+    """How many bytes Redis takes for it: one more than needed where all bits are set."""
+    if length < 128:
+        return 1
+    if length < 16_383:
+        return 2
+    if length < 2_097_151:
+        return 3
+    return 4 if length < 268_435_455 else 5
+
+
+def to_listpack(elements: Sequence[bytes]) -> bytes:
+    """A listpack of these elements; those that are numbers as text are kept as numbers, as Redis does."""
+    parts: list[bytes] = []
+    for element in elements:
+        entry = _to_element(element)
+        parts.append(entry)
+        size = len(entry)
+        if size < 128:
+            parts.append(bytes((size,)))
+        else:
+            count = _back_length_size(size)
+            # The highest seven bits first; all but the first byte say that more stand before them.
+            parts.append(
+                bytes((size >> 7 * at & 0x7F) | (0 if at == count - 1 else 0x80) for at in reversed(range(count)))
+            )
+    body = b"".join(parts)
+    return pack("<IH", len(body) + 7, min(len(elements), _UNCOUNTED)) + body + b"\xff"
+
+
+def _to_element(text: bytes) -> bytes:
+    size = len(text)
+    if size <= 20 and text[:1] in b"-0123456789" and (number := parse_integer(text)) is not None:
+        if 0 <= number < 128:
+            return bytes((number,))
+        if -4096 <= number < 4096:
+            number &= 0x1FFF
+            return bytes((0xC0 | number >> 8, number & 0xFF))
+        for first, width in _NUMBERS.items():
+            if -(1 << 8 * width - 1) <= number < 1 << 8 * width - 1:
+                return bytes((first,)) + number.to_bytes(width, "little", signed=True)
+    if size < 64:
+        return bytes((0x80 | size,)) + text
+    if size < 4096:
+        return bytes((0xE0 | size >> 8, size & 0xFF)) + text
+    return b"\xf0" + size.to_bytes(4, "little") + text
 
 
 def ziplist(blob: bytes) -> list[bytes]:

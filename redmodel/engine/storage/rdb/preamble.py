@@ -1,13 +1,24 @@
-"""An RDB file as the beginning of a log, which is how redis-server writes the base of one by default."""
+"""An RDB file as the beginning of a log, as redis-server writes the base of one by default: its keys as commands."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
-from redmodel.engine.storage.dump import dump_key
+from redmodel.engine.storage.dump import Effect, dump_key
 from redmodel.engine.storage.files import FileSystem
-from redmodel.engine.storage.rdb.reading import Report, SnapshotReader
+from redmodel.engine.storage.rdb.payload import dump
+from redmodel.engine.storage.rdb.reading import Entry, Report, SnapshotReader
+from redmodel.engine.values.stream import Stream
+
+
+def as_commands(entry: Entry) -> Iterable[Effect]:
+    """The commands that make one key of a file where there is none."""
+    if type(entry.value) is Stream:
+        # The commands on streams can't say when entries were given to whom, nor make idle consumers.
+        deadline = b"%d" % (entry.deadline or 0)
+        return ((entry.database, (b"RESTORE", entry.key, deadline, dump(entry.value), b"ABSTTL")),)
+    return dump_key(entry.database, entry.key, entry.value, entry.deadline)
 
 
 def replay(
@@ -37,7 +48,7 @@ def replay(
         if entry.database != database:
             database = entry.database
             yield (b"SELECT", b"%d" % database)
-        for _, command in dump_key(entry.database, entry.key, entry.value, entry.deadline):
+        for _, command in as_commands(entry):
             yield command
     if database:
         yield (b"SELECT", b"0")

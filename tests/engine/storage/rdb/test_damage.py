@@ -1,4 +1,4 @@
-"""A dump cut at every byte, and with every bit flipped: never a wrong key, never an error of another kind, never slow."""
+"""A dump cut at every byte, and with every bit flipped: never a wrong key, never another error, never slow."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def small_dump(binary: str) -> bytes:
         client.hset("h", mapping={"f": "v", "n": -3000})
         client.zadd("zs", {"a": 1.5, "b": 2})
         client.zadd("zz", {"m" * 65: 0.1})
+        client.xadd("x", {"a": "b"}, id="1-1")
+        client.xadd("x", {"c": "d"}, id="1-2")
+        client.xgroup_create("x", "g", id="0")
+        client.xreadgroup("g", "ada", {"x": ">"}, count=1)
         client.pexpireat("s", 4_000_000_000_000)
         client.execute_command("SELECT", 3)
         client.set("k", "v")
@@ -40,18 +44,21 @@ def load(path: Path, data: bytes) -> object:
     """What loading gives: the content, or the error."""
     path.write_bytes(data)
     engine = Engine()
-    began = time.perf_counter()
+    refused: StorageError | None = None
+    began = time.process_time()
     try:
         load_into(engine, path)
-        return content_of_engine(engine)
     except StorageError as error:
-        assert content_of_engine(engine) == {}
-        if isinstance(error, StoreDamaged):
-            assert 0 <= error.offset <= len(data)
-            assert "backup" in str(error)
-        return error
-    finally:
-        assert time.perf_counter() - began < LONGEST
+        refused = error
+    assert time.process_time() - began < LONGEST
+    content = content_of_engine(engine)
+    if refused is None:
+        return content
+    assert content == {}
+    if isinstance(refused, StoreDamaged):
+        assert 0 <= refused.offset <= len(data)
+        assert "backup" in str(refused)
+    return refused
 
 
 BINARIES = [
@@ -66,7 +73,7 @@ def test_every_cut_and_every_flipped_bit(binary: str, tmp_path: Path) -> None:
     path = tmp_path / "dump.rdb"
     whole = load(path, data)
     assert isinstance(whole, dict)
-    assert len(whole) == 10
+    assert len(whole) == 11
     for end in range(len(data)):
         assert isinstance(load(path, data[:end]), StoreDamaged), end
     for at in range(len(data)):

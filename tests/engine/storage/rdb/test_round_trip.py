@@ -30,9 +30,9 @@ SERVERS = [
 # What each version writes under the settings below; 6.2 has ziplists where 7.0 has listpacks.
 WRITTEN_BY = {
     7: {codes.STRING, codes.SET, codes.HASH, codes.ZSET_2, codes.SET_INTSET, codes.HASH_LISTPACK, codes.ZSET_LISTPACK}
-    | {LIST_QUICKLIST_2},
+    | {LIST_QUICKLIST_2, codes.STREAM_LISTPACKS_2},
     6: {codes.STRING, codes.SET, codes.HASH, codes.ZSET_2, codes.SET_INTSET, codes.HASH_ZIPLIST, codes.ZSET_ZIPLIST}
-    | {codes.LIST_QUICKLIST},
+    | {codes.LIST_QUICKLIST, codes.STREAM_LISTPACKS},
 }
 SETTINGS = [
     pytest.param({"rdbcompression": "yes"}, id="lzf"),
