@@ -69,7 +69,7 @@ def _top(
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Look into a Redis keyspace by its models. Commands only read; demo alone writes.
+    """Look into a Redis keyspace by its models. Commands only read; demo and import write.
 
     \b
     Data goes to stdout, notes to stderr. Exit codes: 0 clean, 1 differences, 2 wrong usage
@@ -252,6 +252,65 @@ def demo(
         from redmodel.cli import demo as command
 
         return command.demo(url, directory)
+
+    _end(guard(body))
+
+
+Directory = Annotated[
+    str | None, typer.Option("--dir", metavar="DIRECTORY", help="An embedded store, in place of --url.")
+]
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="An RDB file, as dump.rdb of a redis-server.")],
+    url: Url = None,
+    directory: Directory = None,
+    write: Annotated[bool, typer.Option("--write", help="Load it; else it is only read and told about.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Delete all keys of all databases there first.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Load an RDB file into an embedded store or a server.
+
+    \b
+      redmodel import dump.rdb                      what is in it
+      redmodel import dump.rdb --dir ./store --write
+      redmodel import dump.rdb --url redis://localhost --replace --write
+
+    It takes files of Redis 2.6 to 8.0 and of Valkey up to 8, and reads them to their checksum before it writes. The
+    target must hold no keys, unless --replace is given. An embedded store must not be open elsewhere.
+    """
+
+    def body() -> int:
+        from redmodel.cli import snapshots as command
+
+        form = _form(as_json, False, False)
+        return command.load(file, url, directory, write=write, replace=replace, form=form)
+
+    _end(guard(body))
+
+
+@app.command()
+def export(
+    rdb: Annotated[str, typer.Option("--rdb", metavar="FILE", help="The RDB file to write.")],
+    url: Url = None,
+    directory: Directory = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+) -> None:
+    """Save a keyspace as an RDB file, which redis-server loads.
+
+    \b
+      redmodel export --rdb dump.rdb --dir ./store
+      redmodel export --rdb dump.rdb --url redis://localhost
+
+    Of an embedded store it is the data at one moment, for Redis 7.0 and newer; the store must not be open elsewhere.
+    From a server keys are taken one after the other while it works, in that server's version of the format.
+    """
+
+    def body() -> int:
+        from redmodel.cli import snapshots as command
+
+        return command.save(rdb, url, directory, replace=replace)
 
     _end(guard(body))
 

@@ -61,10 +61,22 @@ def models_of(option: Sequence[str]) -> list[str]:
     return [str(name) for name in names]
 
 
-def _existing(option: str | None) -> tuple[str, Target]:
+def target_of(option: str | None) -> tuple[str, Target]:
+    """The URL that is meant, and what it says; nothing need be there yet."""
     url = url_of(option) or "embedded://./redmodel-data"
-    target = parse(url)
+    return url, parse(url)
+
+
+def existing(option: str | None) -> tuple[str, Target]:
+    """The URL that is meant, and what it says; an embedded store must be there."""
+    url, target = target_of(option)
     if target.kind == "embedded" and not any((Path(target.path) / name).exists() for name in _LOGS):
+        snapshot = Path(target.path) / "dump.rdb"
+        if snapshot.exists():
+            raise Refused(
+                f"there is no embedded store in {target.path}, but an RDB file, which is not loaded by itself: "
+                f"`redmodel import {snapshot} --dir {target.path} --write` makes a store of it"
+            )
         raise Refused(
             f"there is no embedded store in {target.path}: name one with --url embedded://directory, a server with "
             f"--url redis://host, or make one with `redmodel demo`"
@@ -79,11 +91,11 @@ def patience(url: str | None) -> float | None:
 
 def open_for_reading(option: str | None) -> Database:
     """A handle that never writes, on a keyspace that is there."""
-    url, _ = _existing(option)
+    url, _ = existing(option)
     return Database(url, read_only=True, retry_seconds=patience(url))
 
 
 def open_for_looking(option: str | None) -> Backend:
     """The back end of a keyspace that is there, for plans that read any key."""
-    url, _ = _existing(option)
+    url, _ = existing(option)
     return open_backend(url, retry_seconds=patience(url), timeout=None)

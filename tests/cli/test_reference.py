@@ -20,7 +20,7 @@ COMMANDS = [command.name or command.callback.__name__ for command in app.registe
 def test_every_command_has_a_help_text(cli: Cli, name: str) -> None:
     said = cli(name, "--help")
     assert said.code == 0
-    callback = next(c.callback for c in app.registered_commands if c.callback and c.callback.__name__ == name)
+    callback = next(c.callback for c in app.registered_commands if c.callback and name in (c.name, c.callback.__name__))
     first = (inspect.getdoc(callback) or "").splitlines()[0]
     assert first
     assert first.endswith(".")

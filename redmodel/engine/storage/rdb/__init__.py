@@ -6,7 +6,7 @@ commands SAVE, DUMP and RESTORE.
 
 from __future__ import annotations
 
-from redmodel.engine.storage.rdb.library import load_into, save_from
-from redmodel.engine.storage.rdb.reading import Report
+from redmodel.engine.storage.rdb.library import load_into, read, save_from
+from redmodel.engine.storage.rdb.reading import Entry, Report
 
-__all__ = ["Report", "load_into", "save_from"]
+__all__ = ["Entry", "Report", "load_into", "read", "save_from"]

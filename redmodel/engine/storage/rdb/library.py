@@ -66,7 +66,12 @@ def load_into(
         _check_empty(engine)
     with engine.exclusively() as context:
         now = context.now()
-    report, entries = _read(files or FileSystem(), path, now, len(engine.databases), progress)
+    report, entries = read(path, now, files=files, progress=progress)
+    highest = max((entry.database for entry in entries), default=0)
+    if highest >= len(engine.databases):
+        raise StorageError(
+            f"{path} holds keys in the database {highest}, and this engine has {len(engine.databases)}", path=str(path)
+        )
     try:
         with engine.exclusively() as context:
             if context.refusal is not None:
@@ -85,20 +90,33 @@ def load_into(
     return report
 
 
-def _read(
-    files: FileSystem, path: Path, now: int, databases: int, progress: Callable[[int, int], None] | None
+def read(
+    path: str | PathLike[str],
+    now: int | None = None,
+    *,
+    files: FileSystem | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Report, list[Entry]]:
+    """Read an RDB file to its end, and give what was found in it and all its keys.
+
+    Args:
+        path: the file.
+        now: unix milliseconds; keys that have expired by then are left out. None gives all keys.
+        files: the disk; the real one by default.
+        progress: told from time to time how many bytes of how many are read.
+
+    Raises:
+        StoreDamaged: the file is cut off, or damaged.
+        StorageError: it can't be read, or holds what only a newer Redis or a module reads.
+    """
+    path = Path(path)
+    files = files or FileSystem()
     try:
         fd = files.open_read(path)
         try:
             reader = SnapshotReader(files, fd, path)
             entries: list[Entry] = []
             for entry in reader.entries(now):
-                if entry.database >= databases:
-                    raise StorageError(
-                        f"{path} holds keys in the database {entry.database}, and this engine has {databases}",
-                        path=str(path),
-                    )
                 entries.append(entry)
                 if progress is not None and not len(entries) % _STEP:
                     progress(reader.offset, reader.report.size)

@@ -54,8 +54,10 @@ def stream_decoder(version: int) -> Callable[[bytes, int], tuple[Stream, int]]:
             _, position = _split_id(buffer, position)  # the first id: it is that of the first entry
             stream.max_deleted_id, position = _split_id(buffer, position)
             stream.entries_added, position = read_length(buffer, position)
-        if stream.top_id > stream.last_id:
-            raise BadData(start, "a stream with an entry behind its last one")
+        if max(stream.top_id, stream.max_deleted_id) > stream.last_id or (stream.length and not stream.first_id):
+            raise BadData(start, "a stream with an id that it can't have given")
+        if stream.entries_added < stream.length:
+            raise BadData(start, "a stream with more entries than were ever added")
         groups, position = read_count(buffer, position)
         for _ in range(groups):
             position = _read_group(buffer, position, stream, version)

@@ -37,7 +37,7 @@ LENGTHS = (0, 1, 19, 20, 21, 44, 45, 63, 64, 65, 253, 254, 255, 4095, 4096, 1637
 
 
 def client_of(server: RealServer) -> redis.Redis:
-    return redis.Redis(unix_socket_path=server.socket_path, protocol=2)
+    return redis.Redis(unix_socket_path=server.socket_path, password=server.password or None, protocol=2)
 
 
 def noise(rng: random.Random, length: int) -> bytes:

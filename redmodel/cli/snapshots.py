@@ -1,0 +1,251 @@
+"""``redmodel import`` and ``redmodel export``: a keyspace out of an RDB file, and into one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redmodel.cli import settings
+from redmodel.cli.faults import CLEAN, Refused
+from redmodel.cli.output import Form, Table, emit, note
+from redmodel.cli.spelling import size, spell_key, took
+from redmodel.cli.tree import progress
+from redmodel.database.backend import open_backend
+from redmodel.engine.engine import Engine, now_ms
+from redmodel.engine.storage import open_storage
+from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.rdb import Entry, Report, load_into, payload, read, save_from
+from redmodel.engine.storage.rdb.writing import SnapshotWriter
+from redmodel.engine.values.stream import Stream
+from redmodel.engine.values.types import TYPE_NAMES
+from redmodel.errors import ReplyError
+
+if TYPE_CHECKING:
+    from redmodel.database.url import Target
+
+_BATCH = 200  # keys in one round trip
+_OLD = 8  # the version of payloads that every Redis from 4.0 on takes, for all values but streams
+
+
+def load(file: str, url: str | None, directory: str | None, *, write: bool, replace: bool, form: Form) -> int:
+    """Tell what an RDB file holds, and with ``write`` load it."""
+    url, target = settings.target_of(_place(url, directory))
+    _no_memory(target)
+    began = time.perf_counter()
+    with progress("read", "bytes") as advance:
+        report, entries = read(file, now_ms(), progress=advance)
+    _tell(report, entries, form)
+    for warning in report.warnings:
+        note(f"{file}: {warning}")
+    where = target.place
+    if not write:
+        note(f"nothing was written: --write loads these {report.keys:,} keys into {where}")
+        return CLEAN
+    if target.kind == "embedded":
+        del entries  # what loads the file reads it itself, when it has the store
+        with _engine(target) as engine:
+            load_into(engine, file, replace=replace)
+    else:
+        with _connection(url) as client:
+            _load_into_server(client, entries, replace=replace, where=where)
+    note(f"loaded {report.keys:,} keys into {where} in {took(time.perf_counter() - began)}")
+    return CLEAN
+
+
+def save(file: str, url: str | None, directory: str | None, *, replace: bool) -> int:
+    """Save the keyspace as an RDB file."""
+    path = Path(file)
+    url, target = settings.existing(_place(url, directory))
+    _no_memory(target)
+    if path.exists() and not replace:
+        raise Refused(f"{path} is there already: --replace writes over it")
+    began = time.perf_counter()
+    if target.kind == "embedded":
+        with _engine(target) as engine, progress("save", "keys") as advance:
+            keys = sum(len(database.values) for database in engine.databases)
+            written = save_from(engine, path, progress=lambda done: advance(done, keys))
+    else:
+        with _connection(url) as client, progress("save", "keys") as advance:
+            keys, written = _save_from_server(client, path, advance)
+        note("the keys were taken one after the other: what changed meanwhile is there as it was when its turn came")
+    note(f"saved {keys:,} keys as {path}, {size(written)}, in {took(time.perf_counter() - began)}")
+    return CLEAN
+
+
+def _place(url: str | None, directory: str | None) -> str | None:
+    if directory is None:
+        return url
+    if url is not None:
+        raise Refused("--url and --dir exclude each other")
+    return f"embedded://{Path(directory).absolute()}"
+
+
+def _no_memory(target: Target) -> None:
+    if target.kind == "memory":
+        raise Refused("memory:// ends with this command: name a store with --dir, or a server with --url")
+
+
+@contextmanager
+def _engine(target: Target) -> Generator[Engine]:
+    """The embedded store itself, open in this process alone."""
+    with open_storage(target.path, appendfsync=target.appendfsync) as storage:
+        engine = Engine(storage=storage)
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+@contextmanager
+def _connection(url: str) -> Generator[Any]:
+    """One connection to a server, on which SELECT holds."""
+    backend = open_backend(url, retry_seconds=settings.patience(url), timeout=None)
+    try:
+        shared: Any = backend.client()
+        with shared.client() as client:
+            yield client
+    finally:
+        backend.close()
+
+
+def _tell(report: Report, entries: list[Entry], form: Form) -> None:
+    """Show what the file holds: keys of each type in each database."""
+    found = Counter((entry.database, TYPE_NAMES[type(entry.value)].decode()) for entry in entries)
+    timed = Counter((e.database, TYPE_NAMES[type(e.value)].decode()) for e in entries if e.deadline is not None)
+    rows = [
+        {"database": database, "type": kind, "keys": count, "with_ttl": timed[database, kind]}
+        for (database, kind), count in sorted(found.items())
+    ]
+
+    def table() -> Table:
+        shown = Table(("database", "type", "keys", "with ttl"), numbers=frozenset({"database", "keys", "with ttl"}))
+        for row in rows:
+            shown.add(str(row["database"]), str(row["type"]), f"{row['keys']:,}", f"{row['with_ttl']:,}")
+        return shown
+
+    document = {
+        "version": report.version,
+        "bytes": report.size,
+        "keys": report.keys,
+        "expired": report.expired,
+        "checksum": report.checksum,
+        "written_by": report.aux.get(b"redis-ver", b"").decode("utf-8", "replace") or None,
+        "groups": rows,
+        "warnings": report.warnings,
+    }
+    emit(form, table=table, document=lambda: document, records=lambda: rows)
+    checked = "checksum right" if report.checksum else "no checksum"
+    note(
+        f"RDB version {report.version}, {size(report.size)}, {checked}: {report.keys:,} keys"
+        + (f"; {report.expired:,} have expired and are left out" if report.expired else "")
+    )
+
+
+def _databases(client: Any) -> dict[int, int]:
+    """How many keys there are in each database that holds any."""
+    info: dict[str, Any] = client.info("keyspace")
+    return {int(name[2:]): about["keys"] for name, about in info.items() if re.fullmatch(r"db\d+", name)}
+
+
+def _load_into_server(client: Any, entries: list[Entry], *, replace: bool, where: str) -> None:
+    keys = sum(_databases(client).values())
+    if keys and not replace:
+        raise Refused(f"{where} holds {keys:,} keys: --replace deletes them first")
+    if keys:
+        client.flushall()
+    with progress("load", "keys") as advance:
+        for start in range(0, len(entries), _BATCH):
+            batch = entries[start : start + _BATCH]
+            pipe = client.pipeline(transaction=False)
+            for entry in batch:
+                version = 10 if type(entry.value) is Stream else _OLD
+                data = payload.dump(entry.value, version)
+                pipe.execute_command("SELECT", entry.database)
+                pipe.restore(entry.key, entry.deadline or 0, data, absttl=True)
+            replies = pipe.execute(raise_on_error=False)[1::2]
+            for entry, reply in zip(batch, replies, strict=True):
+                if isinstance(reply, Exception):
+                    raise ReplyError(f"{reply}: at the key {spell_key(entry.key)}; what came before it is loaded")
+            advance(start + len(batch), len(entries))
+
+
+def _save_from_server(client: Any, path: Path, advance: Callable[[int, int], None]) -> tuple[int, int]:
+    databases = _databases(client)
+    exact = int(str(client.info("server")["redis_version"]).split(".")[0]) >= 7
+    total = sum(databases.values())
+    done = 0
+    writer: SnapshotWriter | None = None
+    with _Later(path) as later:
+        for database in sorted(databases):
+            client.execute_command("SELECT", database)
+            selected = False
+            for names in _names(client):
+                for name, data, deadline in _dumped(client, database, names, exact=exact):
+                    writer = later.writer(int.from_bytes(data[-10:-8], "little"))
+                    if not selected:
+                        selected = True
+                        writer.select(database, databases[database], 0)
+                    writer.add_encoded(name, data[:1], (data[1:-10],), deadline)
+                    done += 1
+                advance(done, total)
+        writer = later.writer(10)
+    return done, writer.size
+
+
+class _Later:
+    """A file whose version is known when the first key is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: SnapshotWriter | None = None
+
+    def writer(self, version: int) -> SnapshotWriter:
+        if self._writer is None:
+            aux = {b"ctime": b"%d" % (now_ms() // 1000)}
+            self._writer = SnapshotWriter(FileSystem(), self._path, aux, version=version).__enter__()
+        return self._writer
+
+    def __enter__(self) -> _Later:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if self._writer is not None:
+            self._writer.__exit__(kind, error, trace)
+
+
+def _names(client: Any) -> Iterator[list[bytes]]:
+    """The keys of the selected database, each once."""
+    seen: set[bytes] = set()
+    cursor: Any = 0
+    while True:
+        cursor, found = client.scan(cursor, count=_BATCH)
+        names = [name for name in dict.fromkeys(found) if name not in seen]
+        seen.update(names)
+        yield names
+        if not int(cursor):
+            return
+
+
+def _dumped(
+    client: Any, database: int, names: list[bytes], *, exact: bool
+) -> Iterator[tuple[bytes, bytes, int | None]]:
+    """Each key's payload and deadline; those that are gone meanwhile are left out. Redis 7 tells deadlines exactly."""
+    pipe = client.pipeline(transaction=True)
+    pipe.execute_command("SELECT", database)  # a pipeline may have a connection of its own
+    pipe.time()
+    for name in names:
+        pipe.dump(name)
+        if exact:
+            pipe.pexpiretime(name)
+        else:
+            pipe.pttl(name)
+    _, (seconds, micros), *replies = pipe.execute()
+    base = 0 if exact else seconds * 1000 + micros // 1000
+    for name, data, until in zip(names, replies[::2], replies[1::2], strict=True):
+        if data is not None:
+            yield name, data, None if until < 0 else base + until
