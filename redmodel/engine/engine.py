@@ -260,11 +260,18 @@ class Engine:
 
     @contextmanager
     def exclusively(self) -> Generator[Context]:
-        """Hold the engine for work on many keys: no command runs meanwhile. What was changed is told to `keep`."""
+        """Hold the engine for work on many keys: no command runs meanwhile. What was changed is told to `keep`.
+
+        Raises:
+            ReplyError: MISCONF, at the end: what was kept can't be made durable.
+        """
         with self._lock:
             context = self._context
             context.moment = 0
             yield context
+            position, self._owed = self._owed, 0
+        if position:
+            self.wait(position)
 
     def keep(self) -> None:
         """Hand the effects that were collected under `exclusively` to the storage, as one unit.
