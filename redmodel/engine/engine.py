@@ -13,6 +13,7 @@ from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.context import Context
 from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.registry import subcommand
+from redmodel.engine.replaying import replay
 from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
 from redmodel.engine.session import Session
@@ -76,7 +77,7 @@ class Engine:
         self._owed = 0  # the position in the log that the running command must wait for
         self._deferring = False  # somebody else waits for it
         if storage is not None:
-            self._replay(storage)
+            replay(self._context, self.commands, storage)
             self._context.logging = True
             if self._live is not None:
                 self._live.attach(self)
@@ -383,20 +384,3 @@ class Engine:
         context.logging = False
         context.refusal = reason
         self.commands = {name: command.refused(reason) for name, command in self.commands.items()}
-
-    def _replay(self, storage: Storage) -> None:
-        """Run the commands of a storage; one that answers an error is passed over, as Redis does."""
-        context = self._context
-        context.loading = True
-        for args in storage.replay():
-            command = self.commands.get(args[0]) or self.commands.get(args[0].upper())
-            if command is None:
-                raise StorageError(f"the log holds a command that this engine doesn't know: {texts.shown(args[0])}")
-            if command.minimum <= len(args) <= command.maximum:
-                context.moment = 0
-                try:
-                    command.handler(context, args)
-                except ReplyError:
-                    pass
-        context.loading = context.changed = context.rewritten = context.owed = False
-        context.effects.clear()

@@ -20,6 +20,8 @@ _COUNTS = {b"*%d" % n: n for n in range(1, _CACHED)}
 _LENGTHS = {b"$%d" % n: n for n in range(_CACHED)}
 _ARRAY_HEADS = [b"*%d\r\n" % n for n in range(_CACHED)]
 _BULK_HEADS = [b"$%d\r\n" % n for n in range(_CACHED)]
+_ARRAY_BEGINS = [b"*%d" % n for n in range(_CACHED)]
+_BULK_BEGINS = [b"\r\n$%d\r\n" % n for n in range(_CACHED)]
 
 _FAST_FROM = 4096
 _EXEC_TAIL = b"$4\r\nEXEC\r\n"
@@ -65,6 +67,26 @@ class UnitEncoder:
 
     def encode(self, unit: Sequence[tuple[int, Sequence[bytes]]]) -> bytes:
         """One unit as it stands in the log: SELECT where the database changes, MULTI and EXEC around more than one."""
+        if self.db is not None:
+            # Nearly every unit: one database, and nothing longer than the tables. One list and one join for all of it.
+            parts = [MULTI] if len(unit) > 1 else []
+            add = parts.append
+            here = self.db
+            try:
+                for db, args in unit:
+                    if db != here:
+                        break
+                    add(_ARRAY_BEGINS[len(args)])
+                    for arg in args:
+                        add(_BULK_BEGINS[len(arg)])
+                        add(arg)
+                    add(b"\r\n")
+                else:
+                    if len(unit) > 1:
+                        add(EXEC)
+                    return b"".join(parts)
+            except IndexError:
+                pass
         if len(unit) == 1:
             db, args = unit[0]
             if db == self.db:

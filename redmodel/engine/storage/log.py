@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from redmodel.engine.keyspace import Keyspace
-from redmodel.engine.storage.checksums import sealed
 from redmodel.engine.storage.compaction import BaseWriter, write_base
 from redmodel.engine.storage.dump import dump
 from redmodel.engine.storage.files import FileSystem
@@ -71,6 +71,8 @@ class AppendOnlyLog:
             raise ValueError(f"fsync is 'always', 'everysec' or 'no', not {fsync!r}")
         self.directory = Path(directory).absolute()
         self.fsync: Policy = fsync
+        self._waits = fsync == "always"
+        self._claims_all = fsync == "no"  # nobody knows what is on the disk: damage before the end is always damage
         #: Held by whoever makes files and changes the manifest; never waited for under the engine's lock.
         self.changing_files = threading.RLock()
         self.rewrites = 0
@@ -166,18 +168,19 @@ class AppendOnlyLog:
             writer = self._writer
             if writer is None:
                 raise self._not_open()
-            claim: int | None = writer.size if self.fsync == "no" else writer.durable_size
+            claim = writer.size if self._claims_all else writer.durable_size
             if claim == self._claimed:
-                claim = None
-            data, crc = sealed(self._encoder.encode(unit), self._crc, claim)
+                text = self._encoder.encode(unit) + b"#CRC:,"
+            else:
+                text = b"%b#CRC:%x," % (self._encoder.encode(unit), claim)
+            crc = crc32(text, self._crc)  # as `sealed` does, without a call for each unit
+            data = b"%b%08x\r\n" % (text, crc)
             position = writer.write(data)
-            self._crc = crc
-            if claim is not None:
-                self._claimed = claim
+            self._crc, self._claimed = crc, claim
             self._size += len(data)
         if self._size >= self._rewrite_at:
             self.rewrite()
-        return position if self.fsync == "always" else 0
+        return position if self._waits else 0
 
     def wait(self, position: int) -> None:
         """Return when everything up to a position is on the disk; one fsync serves all who wait.

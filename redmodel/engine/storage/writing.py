@@ -54,7 +54,8 @@ class LogWriter:
         self._fd = fd
         self._policy: Policy = policy
         self._begin = position - size  # a position minus this is an offset in the file
-        self._touched = False
+        #: How much of the file is known to be on the disk; 0 before the first sync of this process.
+        self.durable_size = 0
         self._syncing_since = 0.0  # 0: nobody syncs now
         self._change = threading.Condition(threading.Lock())
         self._told: list[tuple[int, Told]] = []
@@ -63,11 +64,6 @@ class LogWriter:
         self._thread: threading.Thread | None = None
         self._finalizer: weakref.finalize[..., LogWriter] | None = None
         self._closed = False
-
-    @property
-    def durable_size(self) -> int:
-        """How much of the file is known to be on the disk; 0 before the first sync of this process."""
-        return self.synced - self._begin if self._touched else 0
 
     @property
     def size(self) -> int:
@@ -135,7 +131,7 @@ class LogWriter:
         """
         if self.failure is not None or self._closed:
             raise self._refusal()
-        if self._touched:
+        if self.durable_size:
             self.wait(self.written)
             return
         with self._change:
@@ -225,8 +221,8 @@ class LogWriter:
                 if failure is not None:
                     self._fail(*failure)
                 elif self.failure is None:
-                    self._touched = True
                     self.synced = max(self.synced, target)
+                    self.durable_size = self.synced - self._begin
                 self._change.notify_all()
             if self._told:
                 self._tell_all()

@@ -52,6 +52,10 @@ class SortedSet:
         self.scores[member] = score
         self._ranking.add(member, score)
 
+    def rank_all(self) -> None:
+        """Make the order anew after ``scores`` was written to directly. Cost: O(n log n)."""
+        self._ranking = Ranking(self.scores.items())
+
     def discard(self, member: bytes) -> bool:
         """Remove a member if it is there, and say whether it was. Cost: O(log n)."""
         score = self.scores.pop(member, None)

@@ -13,7 +13,7 @@ import pytest
 from redmodel.engine.storage.format import CommandDecoder, UnitEncoder, encode_command, is_torn
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.engine.storage.writing import Policy
-from redmodel.errors import StorageError, StoreDamaged
+from redmodel.errors import StoreDamaged
 from tests.engine.storage.faulty import incr
 
 MANIFEST = "appendonlydir/appendonly.aof.manifest"
@@ -329,15 +329,6 @@ def test_a_huge_argument_and_a_huge_command(tmp_path: Path) -> None:
     ]
     write_log(tmp_path, units)
     assert read_log(tmp_path) == commands_of(units)
-
-
-def test_a_snapshot_is_named_as_such(tmp_path: Path) -> None:
-    folder = tmp_path / "appendonlydir"
-    folder.mkdir()
-    (folder / "appendonly.aof.1.base.rdb").write_bytes(b"REDIS0010\xfa\x09redis-ver")
-    (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
-    with pytest.raises(StorageError, match="aof-use-rdb-preamble"):
-        read_log(tmp_path)
 
 
 def test_decoding_is_the_same_for_every_split() -> None:
