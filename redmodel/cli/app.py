@@ -112,7 +112,7 @@ def tree(
     nl: Nl = False,
     as_csv: Csv = False,
 ) -> None:
-    """Show the keyspace as a tree of prefixes, with sizes, times to live and models.
+    """Show the keyspace as a tree of prefixes, with sizes, lifetimes and models.
 
     \b
       redmodel tree --depth 3
@@ -311,6 +311,34 @@ def export(
         from redmodel.cli import snapshots as command
 
         return command.save(rdb, url, directory, replace=replace)
+
+    _end(guard(body))
+
+
+@app.command("check-store")
+def check_store(
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="The directory of an embedded store.")],
+    repair: Annotated[
+        bool, typer.Option("--write", help="Cut off what is damaged, after a copy of it was made in DIR.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --write: don't ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the files of an embedded store, and repair them with --write.
+
+    \b
+      redmodel check-store ./redmodel-data
+      redmodel check-store ./redmodel-data --write
+
+    Every byte is read. A torn end is what a power cut leaves: the next opening cuts it off by itself. Anything else
+    that is wrong keeps the store from opening; --write says what would be dropped, asks, keeps a copy of it in DIR, and
+    cuts the store back to the last command before the damage. Exit codes: 0 clean or repaired, 1 damaged or torn.
+    """
+
+    def body() -> int:
+        from redmodel.cli import check_store as command
+
+        return command.check(directory, write=repair, yes=yes, form=_form(as_json, nl=False, as_csv=False))
 
     _end(guard(body))
 

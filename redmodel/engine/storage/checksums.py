@@ -77,7 +77,7 @@ def read_header(data: bytes, name: str) -> tuple[int, int] | None:
 class Verifier:
     """Follows a file's chain, fed piece by piece.
 
-    ``offset`` is up to where the chain vouches for the file, ``crc`` its value there, and ``rest`` what was read beyond.
+    ``offset`` is up to where the chain vouches for the file, ``crc`` its value there, ``rest`` what was read beyond.
 
     Args:
         offset: where the header ends.
@@ -123,10 +123,7 @@ class Verifier:
 
 def claims_beyond(tail: bytes, offset: int) -> bool:
     """Whether a line in ``tail``, which begins at ``offset``, says that bytes in it had reached the disk."""
-    for found in _LINE.finditer(tail):
-        if found[1] and offset < int(found[1], 16) <= offset + found.start():
-            return True
-    return False
+    return any(found[1] and offset < int(found[1], 16) <= offset + found.start() for found in _LINE.finditer(tail))
 
 
 def is_foreign(tail: bytes) -> bool:

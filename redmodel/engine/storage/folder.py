@@ -47,6 +47,23 @@ class LogFolder:
         except OSError as error:
             raise StorageError(f"can't open the log in {self.path}: {error.strerror}", path=str(self.path)) from error
 
+    @classmethod
+    def of(cls, path: Path, files: FileSystem, manifest: Manifest) -> LogFolder:
+        """The folder of a manifest that was read already; nothing is touched but the files' sizes.
+
+        Raises:
+            StoreDamaged: a file is missing.
+            OSError: a step failed.
+        """
+        folder = cls.__new__(cls)
+        folder.directory, folder.path, folder._files = path.parent, path, files
+        folder._manifest_path = path / MANIFEST
+        folder.size_of, folder.floors, folder.manifest = {}, {}, manifest
+        for part in manifest.parts:
+            if files.exists(folder.path_of(part)):
+                folder._measure(part)
+        return folder
+
     def path_of(self, part: Part) -> Path:
         """Where a part's file is."""
         return self.path / part.name
@@ -108,7 +125,7 @@ class LogFolder:
         """
         for position in range(len(self.manifest.parts) - 1, -1, -1):
             part = self.manifest.parts[position]
-            if self.size_of[part.name] > LINE_LIMIT or not self._is_fresh(part.name):
+            if self.size_of.get(part.name, 0) > LINE_LIMIT or not self._is_fresh(part.name):
                 return position
         return 0
 
@@ -136,7 +153,7 @@ class LogFolder:
     def _find(self) -> Manifest:
         files = self._files
         if files.exists(self._manifest_path):
-            return parse_manifest(self._read_manifest(), self._manifest_path)
+            return read_manifest(files, self._manifest_path)[0]
         orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{FILE}.")]
         for name in orphans:
             if not self._is_fresh(name):
@@ -162,22 +179,6 @@ class LogFolder:
             self._files.fsync_directory(self.path)
             self._files.fsync_directory(self.directory)
 
-    def _read_manifest(self) -> bytes:
-        fd = self._files.open_read(self._manifest_path)
-        try:
-            size = self._files.size(fd)
-            if size > _MANIFEST_LIMIT:
-                raise StoreDamaged(
-                    f"{self._manifest_path} is {size} bytes long, which no manifest is: restore it from a backup",
-                    path=str(self._manifest_path),
-                )
-            text = b""
-            while len(text) < size and (data := self._files.read(fd, size)):
-                text += data
-            return text
-        finally:
-            self._files.close(fd)
-
     def _measure(self, part: Part) -> None:
         path = self.path_of(part)
         if not self._files.exists(path):
@@ -199,3 +200,25 @@ class LogFolder:
                 self._files.remove(path)
         except OSError as error:
             logger.warning("can't delete %s, which the log no longer needs: %s", path, error.strerror)
+
+
+def read_manifest(files: FileSystem, path: Path) -> tuple[Manifest, int]:
+    """Read a manifest; returns it with its size in bytes.
+
+    Raises:
+        StoreDamaged: it can't be right.
+        OSError: it can't be read.
+    """
+    fd = files.open_read(path)
+    try:
+        size = files.size(fd)
+        if size > _MANIFEST_LIMIT:
+            raise StoreDamaged(
+                f"{path} is {size} bytes long, which no manifest is: restore it from a backup", path=str(path)
+            )
+        text = b""
+        while len(text) < size and (data := files.read(fd, size)):
+            text += data
+    finally:
+        files.close(fd)
+    return parse_manifest(text, path), size

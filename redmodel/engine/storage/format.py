@@ -69,8 +69,8 @@ class UnitEncoder:
         """One unit as it stands in the log: SELECT where the database changes, MULTI and EXEC around more than one."""
         if self.db is not None:
             # Nearly every unit: one database, and nothing longer than the tables. One list and one join for all of it.
-            parts = [MULTI] if len(unit) > 1 else []
-            add = parts.append
+            pieces = [MULTI] if len(unit) > 1 else []
+            add = pieces.append
             here = self.db
             try:
                 for db, args in unit:
@@ -84,7 +84,7 @@ class UnitEncoder:
                 else:
                     if len(unit) > 1:
                         add(EXEC)
-                    return b"".join(parts)
+                    return b"".join(pieces)
             except IndexError:
                 pass
         if len(unit) == 1:

@@ -138,9 +138,8 @@ class LogFile:
             done += len(data)
         self.size, self.chain = verifier.offset, verifier.crc
         if not verifier.reached:
-            raise self._damaged(
-                verifier.offset, "it is shorter, or another, than when it was closed", total - verifier.offset
-            )
+            reason = "the next checksum doesn't fit" if verifier.rest else "it is shorter than when it was closed"
+            raise self._damaged(verifier.offset, reason, total - verifier.offset)
         tail = verifier.rest
         if not tail:
             return

@@ -43,11 +43,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The files of a log: at most one base, then the increments in order; ``history`` waits to be deleted."""
+    """The files of a log: at most one base, then the increments in order; ``history`` waits to be deleted.
+
+    ``sealed`` says that a checksum vouched for its text when it was read.
+    """
 
     base: Part | None = None
     increments: tuple[Part, ...] = ()
     history: tuple[Part, ...] = field(default=())
+    sealed: bool = field(default=False, compare=False)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -120,7 +124,7 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         raise _damaged(path, 0, "names no file")
     if not seal and any(part.floor is not None for part in (base, *increments) if part is not None):
         raise _damaged(path, 0, "lacks the checksum at its beginning")
-    return Manifest(base, tuple(increments), tuple(history))
+    return Manifest(base, tuple(increments), tuple(history), sealed=seal is not None)
 
 
 def _entry(raw: bytes, path: Path, offset: int) -> tuple[Part, str]:

@@ -34,7 +34,7 @@ def commands_of(units: list[list[tuple[int, tuple[bytes, ...]]]]) -> list[tuple[
 def write_log(
     directory: Path, units: list[list[tuple[int, tuple[bytes, ...]]]], *, clean: bool = False, policy: Policy = "always"
 ) -> list[int]:
-    """Write the units; returns the file's size after its first line and after each unit. Not closed unless ``clean``."""
+    """Write the units; returns the file's size after its first line and after each unit. Only closed if ``clean``."""
     with AppendOnlyLog(directory, fsync=policy) as log:
         assert list(log.replay()) == []
         sizes = [incr(directory).stat().st_size]
@@ -200,7 +200,7 @@ def test_every_bit_of_a_closed_log_flipped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("policy", ["always", "no"])
 def test_every_bit_of_a_log_that_was_not_closed_flipped(tmp_path: Path, policy: Policy) -> None:
-    """What was synced before the damage is refused; the last unit, after which nothing speaks for it, may be dropped."""
+    """Damage of what was synced is refused; the last unit, for which nothing speaks that comes later, may go."""
     units = [*UNITS, [(0, (b"SET", b"g", b"2"))]]
     with AppendOnlyLog(tmp_path, fsync=policy) as log:
         list(log.replay())

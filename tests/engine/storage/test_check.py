@@ -1,0 +1,118 @@
+"""Checking a store and cutting off its damage: what is said first is what is dropped, and a copy of it is kept."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from redmodel.engine.storage.check import check_store, repair_store
+from redmodel.engine.storage.log import AppendOnlyLog
+from redmodel.errors import StorageError, StoreDamaged, StoreLocked
+from tests.engine.storage.faulty import incr
+from tests.engine.storage.test_torn_and_damaged_logs import (
+    MANIFEST,
+    UNITS,
+    commands_of,
+    read_log,
+    write_foreign,
+    write_log,
+)
+
+
+def test_a_clean_store(tmp_path: Path) -> None:
+    write_log(tmp_path, UNITS, clean=True)
+    report = check_store(tmp_path)
+    assert report.clean
+    assert [(file.kind, file.state, file.checksums) for file in report.files] == [
+        ("manifest", "clean", True),
+        ("increment", "clean", True),
+    ]
+    assert report.files[1].size == report.files[1].good == incr(tmp_path).stat().st_size
+    assert repair_store(tmp_path) == (report, None)
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_damage_is_cut_off_and_kept(tmp_path: Path, foreign: bool) -> None:
+    sizes = write_foreign(tmp_path, UNITS) if foreign else write_log(tmp_path, UNITS, clean=True)
+    data = bytearray(incr(tmp_path).read_bytes())
+    data[sizes[2] + 1] ^= 0x40
+    incr(tmp_path).write_bytes(data)
+    report = check_store(tmp_path)
+    assert incr(tmp_path).read_bytes() == data, "a check changes nothing"
+    assert not report.clean
+    assert report.repairable
+    damaged = report.files[1]
+    assert (damaged.state, damaged.good, damaged.dropped_bytes) == ("damaged", sizes[2], len(data) - sizes[2])
+    assert 3 <= report.dropped_commands <= 5
+    assert "check-store" in damaged.reason
+    _, copies = repair_store(tmp_path)
+    assert copies is not None
+    assert (copies / f"{incr(tmp_path).name}.from-byte-{sizes[2]}").read_bytes() == data[sizes[2] :]
+    assert check_store(tmp_path).clean
+    assert read_log(tmp_path) == commands_of(UNITS[:2])
+
+
+def test_files_after_a_damaged_one_go_with_it(tmp_path: Path) -> None:
+    with AppendOnlyLog(tmp_path) as log:
+        list(log.replay())
+        log.compact([(0, (b"SET", b"k%d" % n, b"x" * 100)) for n in range(2000)])
+        log.append([(0, (b"SET", b"later", b"1"))])
+    base = tmp_path / "appendonlydir" / "appendonly.aof.1.base.aof"
+    data = bytearray(base.read_bytes())
+    data[len(data) // 2] ^= 1
+    base.write_bytes(data)
+    report = check_store(tmp_path)
+    assert [file.state for file in report.files] == ["clean", "damaged", "after damage"]
+    later = incr(tmp_path, 2).read_bytes()
+    _, copies = repair_store(tmp_path)
+    assert copies is not None
+    assert (copies / f"{incr(tmp_path, 2).name}.from-byte-0").read_bytes() == later
+    found = read_log(tmp_path)
+    assert 0 < len(found) < 2000
+    assert found == [(b"SET", b"k%d" % n, b"x" * 100) for n in range(len(found))]
+
+
+def test_a_torn_end_is_said_and_cut(tmp_path: Path) -> None:
+    sizes = write_log(tmp_path, UNITS)
+    with incr(tmp_path).open("r+b") as file:
+        file.truncate(sizes[-1] - 2)
+    report = check_store(tmp_path)
+    assert (report.files[1].state, report.files[1].good) == ("torn", sizes[-2])
+    repair_store(tmp_path)
+    assert incr(tmp_path).stat().st_size == sizes[-2]
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    write_log(tmp_path, UNITS, clean=True)
+    incr(tmp_path).unlink()
+    assert [file.state for file in check_store(tmp_path).files] == ["clean", "missing"]
+    repair_store(tmp_path)
+    assert read_log(tmp_path) == []
+
+
+def test_what_cannot_be_repaired(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="no store"):
+        check_store(tmp_path)
+    write_log(tmp_path, UNITS, clean=True)
+    text = (tmp_path / MANIFEST).read_bytes()
+    (tmp_path / MANIFEST).write_bytes(text.replace(b"type i", b"type z"))
+    report = check_store(tmp_path)
+    assert not report.clean
+    assert not report.repairable
+    with pytest.raises(StoreDamaged):
+        repair_store(tmp_path)
+
+
+def test_an_open_store_is_not_repaired(tmp_path: Path) -> None:
+    write_log(tmp_path, UNITS)
+    sizes = [incr(tmp_path).stat().st_size]
+    with AppendOnlyLog(tmp_path) as log:
+        list(log.replay())
+        with incr(tmp_path).open("ab") as file:
+            file.write(b"*1\r\n$")
+        with pytest.raises(StoreLocked):
+            repair_store(tmp_path)
+    assert incr(tmp_path).stat().st_size > sizes[0]
+    shutil.rmtree(tmp_path / "appendonlydir")
