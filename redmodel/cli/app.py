@@ -112,7 +112,7 @@ def tree(
     nl: Nl = False,
     as_csv: Csv = False,
 ) -> None:
-    """Show the keyspace as a tree of prefixes, with sizes, lifetimes and models.
+    """Show the keyspace as a tree of prefixes, with their sizes and models.
 
     \b
       redmodel tree --depth 3
