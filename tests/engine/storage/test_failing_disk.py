@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import threading
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.engine.storage.writing import Policy
 from redmodel.errors import StorageError
+from tests.engine.storage.disk import SimulatedDisk
 from tests.engine.storage.faulty import FailingFileSystem, ShortWrites
 from tests.engine.storage.test_torn_and_damaged_logs import read_log
 
@@ -60,18 +62,21 @@ def work(directory: Path, disk: FailingFileSystem, policy: Policy) -> tuple[list
 
 @pytest.mark.parametrize("for_ever", [False, True])
 @pytest.mark.parametrize("code", ERRNOS, ids=errno.errorcode.get)
-def test_every_step_fails_once_or_for_ever(tmp_path: Path, code: int, for_ever: bool) -> None:
+def test_every_step_fails_once_or_for_ever(code: int, for_ever: bool) -> None:
     at = 0
     while True:
         at += 1
-        directory = tmp_path / str(at)
-        disk = FailingFileSystem(at, code, for_ever=for_ever, short=at % 2 == 0)
-        acknowledged, error = work(directory, disk, "always")
-        found = [args[1] for args in read_log(directory) if args[0] == b"SET"]
-        assert found[: len(acknowledged)] == acknowledged, (at, disk.failed)
-        # The unit in flight may be there or not; whatever follows it can't be.
-        assert len(found) <= len(acknowledged) + 1, (at, disk.failed)
-        assert b"never" not in found
+        platter = SimulatedDisk()
+        disk = FailingFileSystem(at, code, for_ever=for_ever, short=at % 2 == 0, disk=platter)
+        acknowledged, error = work(Path("/store"), disk, "always")
+        # The power goes too: what was acknowledged is durable, and not only in the memory of the operating system.
+        for after in (platter.after_cut(random.Random(at)), platter):
+            with AppendOnlyLog(Path("/store"), fsync="no", files=after) as log:
+                found = [args[1] for args in log.replay() if args[0] == b"SET"]
+            assert found[: len(acknowledged)] == acknowledged, (at, disk.failed)
+            # The unit in flight may be there or not; whatever follows it can't be.
+            assert len(found) <= len(acknowledged) + 1, (at, disk.failed)
+            assert b"never" not in found
         if not disk.failed:
             assert error is None
             assert len(acknowledged) == 12
