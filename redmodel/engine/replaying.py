@@ -73,7 +73,7 @@ def _run(context: Context, commands: dict[bytes, Command], storage: Storage) -> 
             if database.deadlines:
                 database.deadlines.pop(args[1], None)
             continue
-        elif name == b"ZADD" and not len(args) % 2 and args[1] not in ranked:
+        elif name == b"ZADD" and len(args) > 3 and not len(args) % 2 and args[1] not in ranked:
             scores = _scores(args)
             zset = values.get(args[1])
             if zset is None and scores:

@@ -88,7 +88,7 @@ class Verifier:
     def __init__(self, offset: int, crc: int, floor: tuple[int, int] | None = None) -> None:
         self.offset = offset
         self.crc = crc
-        self.rest = b""
+        self.rest: bytes = b""
         self.floor = floor
         self.reached = floor is None or floor == (offset, crc)
         self._state = crc

@@ -57,6 +57,13 @@ class SimulatedDisk(FileSystem):
         self._open: dict[int, tuple[Inode, list[int]]] = {}
         self._next_fd = 1000
 
+    def copy(self) -> SimulatedDisk:
+        """Another disk that holds the same, all of it synced."""
+        disk = SimulatedDisk()
+        disk.names = {path: Inode(bytes(node.now), directory=node.directory) for path, node in self.names.items()}
+        disk.durable_names = dict(disk.names)
+        return disk
+
     def _step(self) -> None:
         self.steps += 1
         if self.cut_at and self.steps >= self.cut_at:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.format import CommandDecoder, UnitEncoder, encode_command, is_torn
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.engine.storage.writing import Policy
 from redmodel.errors import StoreDamaged
+from tests.engine.storage.disk import SimulatedDisk
 from tests.engine.storage.faulty import incr
 
 MANIFEST = "appendonlydir/appendonly.aof.manifest"
@@ -61,8 +63,8 @@ def write_foreign(directory: Path, units: list[list[tuple[int, tuple[bytes, ...]
     return sizes
 
 
-def read_log(directory: Path) -> list[tuple[bytes, ...]]:
-    with AppendOnlyLog(directory, fsync="no") as log:
+def read_log(directory: Path, files: FileSystem | None = None) -> list[tuple[bytes, ...]]:
+    with AppendOnlyLog(directory, fsync="no", files=files) as log:
         return [command for command in log.replay() if command[0].upper() != b"SELECT"]
 
 
@@ -96,8 +98,7 @@ def test_cut_at_every_byte(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
         assert read_log(tmp_path) == kept
 
 
-@pytest.mark.parametrize("clean", [False, True])
-def test_a_log_of_redis_server_cut_at_every_byte(tmp_path: Path, clean: bool) -> None:
+def test_a_log_of_redis_server_cut_at_every_byte(tmp_path: Path) -> None:
     sizes = write_foreign(tmp_path, UNITS)
     whole, manifest = incr(tmp_path).read_bytes(), (tmp_path / MANIFEST).read_bytes()
     for cut in range(len(whole) + 1):
@@ -188,48 +189,61 @@ def flipped(data: bytes) -> Iterator[bytes]:
         changed[bit // 8] ^= 1 << bit % 8
 
 
-def test_every_bit_of_a_closed_log_flipped(tmp_path: Path) -> None:
-    write_log(tmp_path, UNITS, clean=True)
-    manifest = (tmp_path / MANIFEST).read_bytes()
-    for data in flipped(incr(tmp_path).read_bytes()):
-        incr(tmp_path).write_bytes(data)
+STORE = Path("/store")
+
+
+def test_every_bit_of_a_closed_log_flipped() -> None:
+    disk = SimulatedDisk()
+    with AppendOnlyLog(STORE, files=disk) as log:
+        list(log.replay())
+        for unit in UNITS:
+            log.append(unit)
+    for data in flipped(bytes(disk.names[incr(STORE)].now)):
+        damaged = disk.copy()
+        damaged.names[incr(STORE)].now[:] = data
         with pytest.raises(StoreDamaged):
-            read_log(tmp_path)
-    assert (tmp_path / MANIFEST).read_bytes() == manifest
+            read_log(STORE, damaged)
+        assert damaged.names[incr(STORE)].now == data, "a damaged file is left as it is"
 
 
 @pytest.mark.parametrize("policy", ["always", "no"])
-def test_every_bit_of_a_log_that_was_not_closed_flipped(tmp_path: Path, policy: Policy) -> None:
+def test_every_bit_of_a_log_that_was_not_closed_flipped(policy: Policy, caplog: pytest.LogCaptureFixture) -> None:
     """Damage of what was synced is refused; the last unit, for which nothing speaks that comes later, may go."""
     units = [*UNITS, [(0, (b"SET", b"g", b"2"))]]
-    with AppendOnlyLog(tmp_path, fsync=policy) as log:
-        list(log.replay())
-        for unit in units:
-            log.wait(log.append(unit))
-        whole, manifest = incr(tmp_path).read_bytes(), (tmp_path / MANIFEST).read_bytes()
+    disk = SimulatedDisk()
+    log = AppendOnlyLog(STORE, fsync=policy, files=disk)
+    list(log.replay())
+    for unit in units:
+        log.wait(log.append(unit))
     counts = {"refused": 0, "shorter": 0}
-    for data in flipped(whole):
-        incr(tmp_path).write_bytes(data)
-        (tmp_path / MANIFEST).write_bytes(manifest)
+    for data in flipped(bytes(disk.names[incr(STORE)].now)):
+        damaged = disk.copy()
+        damaged.names[incr(STORE)].now[:] = data
+        caplog.clear()
         try:
-            found = read_log(tmp_path)
+            found = read_log(STORE, damaged)
         except StoreDamaged:
             counts["refused"] += 1
         else:
             assert found == commands_of(units[:-1]), "neither refused nor the prefix without the last unit"
+            assert "dropped" in caplog.text
             counts["shorter"] += 1
     assert counts["refused"] > 3 * counts["shorter"]
+    log.close()
 
 
-def test_every_bit_of_a_base_flipped(tmp_path: Path) -> None:
-    with AppendOnlyLog(tmp_path) as log:
+def test_every_bit_of_a_base_flipped_and_every_cut_of_it() -> None:
+    disk = SimulatedDisk()
+    with AppendOnlyLog(STORE, files=disk) as log:
         list(log.replay())
         log.compact([command for unit in UNITS for command in unit])
-    base = tmp_path / "appendonlydir" / "appendonly.aof.1.base.aof"
-    for data in flipped(base.read_bytes()):
-        base.write_bytes(data)
+    base = STORE / "appendonlydir" / "appendonly.aof.1.base.aof"
+    whole = bytes(disk.names[base].now)
+    for data in (*flipped(whole), *(whole[:cut] for cut in range(len(whole)))):
+        damaged = disk.copy()
+        damaged.names[base].now[:] = data
         with pytest.raises(StoreDamaged):
-            read_log(tmp_path)
+            read_log(STORE, damaged)
 
 
 def test_pieces_of_a_log_removed_doubled_or_swapped(tmp_path: Path) -> None:
