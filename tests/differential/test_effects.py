@@ -309,12 +309,16 @@ def alike(one: list[list[Effect]], other: list[list[Effect]]) -> bool:
     )
 
 
+# With everysec a slow disk would let the server put a write off, and the file is read after each command.
+AT_ONCE = {"aof-use-rdb-preamble": "no", "appendfsync": "always"}
+
+
 @pytest.fixture(scope="module")
 def logging_server() -> Iterator[servers.RealServer]:
     binary = servers.redis7_binary()
     if binary is None:
         pytest.skip("No redis-server 7 on PATH: apt-get install redis-server.")
-    with servers.RealServer(binary, tcp=False, appendonly=True, options={"aof-use-rdb-preamble": "no"}) as server:
+    with servers.RealServer(binary, tcp=False, appendonly=True, options=AT_ONCE) as server:
         if server.version != (7, 0):
             pytest.skip(f"the truth is redis-server 7.0, not {server.version}")
         yield server
