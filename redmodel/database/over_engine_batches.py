@@ -1,4 +1,4 @@
-"""Running a batch on the embedded engine, with or without waiting for its disk; and what a failed store means to callers."""
+"""Running a batch on the embedded engine, waiting for its disk or not; and what a failed store means to callers."""
 
 from __future__ import annotations
 
