@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from redmodel import Field, Indexed, Model
+from redmodel import Database, Field, Indexed, Model
 
 
 def plant_of(version: int) -> Any:
@@ -51,6 +51,29 @@ def test_a_copy_of_each_record_brings_old_records_into_a_new_index(db: Any) -> N
     assert db.count(plant, plant.height == 0) == 0
     db.save_many([record.model_copy() for record in db.find(plant)])
     assert db.count(plant, plant.height == 0) == 3
+
+
+def test_a_program_with_the_older_model_leaves_the_new_index_as_it_was(db: Any) -> None:
+    db.save(plant_of(2)(id="a", bed="a", height=5))
+    old = plant_of(1)
+    record = db.get(old, "a")
+    record.bed = "b"
+    db.save(record)
+    plant = plant_of(2)
+    assert db.find(plant, plant.bed == "b", plant.height == 5).one().id == "a"
+
+
+def test_what_was_loaded_elsewhere_is_saved_whole_as_a_copy(db: Any) -> None:
+    with Database("memory://") as other:
+        for handle, text in ((db, "here"), (other, "there")):
+            handle.save_many([Label(id="1", text=text), Label(id="2", text=text)])
+        other.delete(Label, "2")
+        for record in db.find(Label):
+            other.save(record)
+        assert [found.text for found in other.find(Label).order_by(Label.id)] == ["there", "here"]
+        other.save_many([record.model_copy() for record in db.find(Label)])
+        assert [found.text for found in other.find(Label)] == ["here", "here"]
+        assert other.count(Label, Label.text == "there") == 0
 
 
 def test_none_comes_last_also_where_a_missing_field_means_another_value(db: Any) -> None:
