@@ -9,8 +9,8 @@ from redmodel.engine.replies import OK, Reply, Status
 from redmodel.errors import ReplyError, StorageError
 
 TABLE = Table(
-    ("SAVE", 1, "admin noscript no_multi", (0, 0, 0)),
-    ("BGSAVE", -1, "admin noscript", (0, 0, 0)),
+    ("SAVE", 1, "admin noscript no_async_loading no_multi", (0, 0, 0)),
+    ("BGSAVE", -1, "admin noscript no_async_loading", (0, 0, 0)),
     ("LASTSAVE", 1, "loading stale fast", (0, 0, 0)),
 )
 

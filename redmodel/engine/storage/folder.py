@@ -168,6 +168,11 @@ class LogFolder:
             self.write_manifest(Manifest(Part(FILE, 1)))
             logger.info("took %s in as the base of the log", self.directory / FILE)
             return self.manifest
+        snapshot = self.directory / "dump.rdb"
+        if files.exists(snapshot):
+            logger.warning(
+                "%s is not loaded: this is a new, empty store; `redmodel import` loads RDB files into one", snapshot
+            )
         return Manifest()
 
     def _finish_upgrade(self) -> None:

@@ -209,3 +209,18 @@ def test_what_a_base_holds_and_the_engine_has_no_place_for(tmp_path: Path, caplo
     with caplog.at_level(logging.WARNING):
         Engine(storage=open_storage(tmp_path)).close()
     assert "no checksum" in caplog.text
+
+
+def test_an_rdb_file_alone_is_not_loaded_but_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = Engine()
+    Shell(source)("SET k 1")
+    save_from(source, tmp_path / "dump.rdb")
+    with caplog.at_level(logging.WARNING):
+        engine = Engine(storage=open_storage(tmp_path))
+    assert content_of_engine(engine) == {}
+    assert "dump.rdb is not loaded" in caplog.text
+    load_into(engine, tmp_path / "dump.rdb")
+    engine.close()
+    caplog.clear()
+    Engine(storage=open_storage(tmp_path)).close()
+    assert not caplog.text
