@@ -131,6 +131,13 @@ class FileSystem:
 
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+    def unlock(self, fd: int) -> None:
+        """Give the lock back at once, also where a forked child still holds a copy of the handle."""
+        if sys.platform != "win32":
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_UN)
+
 
 def write_all(files: FileSystem, fd: int, data: bytes | bytearray, done: int = 0) -> None:
     """Write what of ``data`` is not ``done``, in as many writes as it takes; raises `OSError` when one fails."""

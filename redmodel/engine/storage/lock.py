@@ -1,6 +1,7 @@
-"""The lock on a store's directory: who holds it, and the refusal that names them.
+"""The lock on a store's directory: who holds it, what they say about themselves, and the refusal that names them.
 
-May live here: taking, reading and giving back the lock file. Not what is done under it.
+May live here: taking, reading and giving back the lock file. Not what is done under it. The file is text: the first
+line says ``pid host``, later ones, which the holder adds, whether and where others may ask for the data.
 """
 
 from __future__ import annotations
@@ -10,13 +11,32 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from redmodel.engine.storage.files import FileSystem, write_all
 from redmodel.errors import StorageError, StoreLocked
 
 LOCK_NAME = "redmodel.lock"
-_LINE_LIMIT = 1024
+_LIMIT = 4096
 _WAIT_FOR_NAME = 0.05  # a holder needs a moment between taking the lock and writing its name
+
+
+class Owner(NamedTuple):
+    """What a lock file says: who holds the lock, as far as it can be read, and the lines that they added."""
+
+    pid: int | None
+    host: str
+    lines: tuple[str, ...]
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the owner runs on this machine, or nobody is named."""
+        return not self.host or self.host == socket.gethostname()
+
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is another handle of this process."""
+        return self.pid == os.getpid() and self.is_here
 
 
 class DirectoryLock:
@@ -67,7 +87,14 @@ class DirectoryLock:
         if fd is not None:
             with suppress(OSError):
                 self._files.truncate(fd, 0)
+            with suppress(OSError):
+                self._files.unlock(fd)
             _close_quietly(self._files, fd)
+
+    def say(self, line: str) -> None:
+        """Add a line to the lock file, for those who find the lock taken; raises `OSError`."""
+        if self._fd is not None:
+            write_all(self._files, self._fd, f"{line}\n".encode())
 
     def forget(self) -> None:
         """Close the handle that a forked child inherited; the parent keeps the lock."""
@@ -77,37 +104,38 @@ class DirectoryLock:
 
     def _refusal(self) -> StoreLocked:
         deadline = time.monotonic() + _WAIT_FOR_NAME
-        pid, host = _read_holder(self._files, self.path)
-        while pid is None and time.monotonic() < deadline:
+        owner = read_owner(self._files, self.path)
+        while owner.pid is None and time.monotonic() < deadline:
             time.sleep(0.005)
-            pid, host = _read_holder(self._files, self.path)
-        who = f"process {pid} on {host}" if pid is not None else "another process"
-        if pid == os.getpid() and host == socket.gethostname():
-            who = f"this process ({pid})"
-        return StoreLocked(
-            f"{self.path.parent} is open in {who}; close it there, or open another directory",
-            path=str(self.path),
-            pid=pid,
-            host=host,
-        )
+            owner = read_owner(self._files, self.path)
+        return refusal(self.path.parent, owner, "close it there, or open another directory")
 
 
-def _read_holder(files: FileSystem, path: Path) -> tuple[int | None, str]:
-    """The pid and host that the lock file names, as far as they can be read."""
+def refusal(directory: Path, owner: Owner, remedy: str) -> StoreLocked:
+    """The error for a directory that somebody else has open."""
+    who = f"process {owner.pid} on {owner.host}" if owner.pid is not None else "another process"
+    if owner.is_this_process:
+        who = f"this process ({owner.pid})"
+    return StoreLocked(
+        f"{directory} is open in {who}; {remedy}", path=str(directory / LOCK_NAME), pid=owner.pid, host=owner.host
+    )
+
+
+def read_owner(files: FileSystem, path: Path) -> Owner:
+    """What the lock file at this path says. A line that is not whole is not counted."""
     try:
         fd = files.open_read(path)
         try:
-            line = files.read(fd, _LINE_LIMIT)
+            text = files.read(fd, _LIMIT)
         finally:
             files.close(fd)
     except OSError:
-        return None, ""
-    if not line.endswith(b"\n"):
-        return None, ""
-    pid, _, host = line.decode("utf-8", "replace").strip().partition(" ")
-    if not pid.isascii() or not pid.isdigit() or len(pid) > 20:
-        return None, ""
-    return int(pid), host
+        return Owner(None, "", ())
+    first, *others = text.decode("utf-8", "replace").split("\n")
+    pid, _, host = first.strip().partition(" ")
+    if not others or not pid.isascii() or not pid.isdigit() or len(pid) > 20:
+        return Owner(None, "", ())
+    return Owner(int(pid), host, tuple(others[:-1]))
 
 
 def _close_quietly(files: FileSystem, fd: int) -> None:
