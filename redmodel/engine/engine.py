@@ -311,6 +311,20 @@ class Engine:
         if storage is not None:
             storage.close()  # outside the lock, which a rewrite that is given up now may want once more
 
+    def refuse_writes(self, reason: str) -> None:
+        """Answer every writing command with MISCONF and this reason from now on; nothing is logged any more."""
+        with self._lock:
+            self._refuse_writes(reason)
+
+    def abandon(self, reason: str) -> None:
+        """In a forked child: refuse every command, as the data is the parent's, and would be out of date at once."""
+        # Another thread may have held the lock at the fork, and would hold it here for ever.
+        self._lock = RLock()
+        self._acquire, self._release = self._lock.acquire, self._lock.release
+        self._storage = self._live = None
+        self.waits = False
+        self.commands = {name: command.refused(reason, reads=True) for name, command in self.commands.items()}
+
     def _adopt(self, session: Session) -> None:
         """Make a session the one whose commands run."""
         if not 0 <= session.db < len(self.databases):

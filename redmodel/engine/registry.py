@@ -66,9 +66,9 @@ class Command:
         """Whether a nil that answers these arguments is the array's in RESP2."""
         return self.nil_array or (len(args) == 3 and "nil_array_of_count" in self.flags)
 
-    def refused(self, reason: str) -> Command:
-        """This command, or one that answers MISCONF in its place if it writes."""
-        if not self.writes:
+    def refused(self, reason: str, *, reads: bool = False) -> Command:
+        """This command, or one that answers MISCONF in its place if it writes, or in any case with ``reads``."""
+        if not self.writes and not reads:
             return self
 
         def refuse(context: Context, args: Args) -> Reply:
