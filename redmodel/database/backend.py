@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from redmodel.database.driver import AsyncExecutor, Executor
+from redmodel.database.forks import forget_after_fork
 from redmodel.database.url import Target, parse
 from redmodel.errors import InvalidUrl
 
@@ -28,6 +29,8 @@ class Backend:
     executor: Executor
     client: Callable[[], redis.Redis]
     close: Callable[[], None]
+    read_only: bool = False
+    store: str = ""  # the directory of an embedded store
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class AsyncBackend:
     executor: AsyncExecutor
     client: Callable[[], redis.asyncio.Redis]
     close: Callable[[], Awaitable[None]]
+    read_only: bool = False
+    store: str = ""
 
 
 class _OneClient:
@@ -46,6 +51,11 @@ class _OneClient:
     def __init__(self, make: Callable[[], redis.Redis], close: Callable[[], None]) -> None:
         self._make, self._close = make, close
         self._made: redis.Redis | None = None
+        forget_after_fork(self)
+
+    def after_fork(self) -> None:
+        """This process is a child: it makes its own."""
+        self._made = None
 
     def client(self) -> redis.Redis:
         client = self._made
@@ -67,6 +77,11 @@ class _OnePerLoop:
     def __init__(self, make: Callable[[], redis.asyncio.Redis], close: Callable[[], Awaitable[None]]) -> None:
         self._make, self._close = make, close
         self._made: dict[AbstractEventLoop | None, redis.asyncio.Redis] = {}
+        forget_after_fork(self)
+
+    def after_fork(self) -> None:
+        """This process is a child: it makes its own."""
+        self._made = {}
 
     def client(self) -> redis.asyncio.Redis:
         loop = _running_loop()
@@ -121,7 +136,14 @@ def open_backend(source: Any, *, retry_seconds: float | None, timeout: float | N
 
         engine = EngineExecutor(target)
         one = _OneClient(engine.client, engine.close)
-        return Backend(str(target), engine, one.client, one.close)
+        return Backend(
+            str(target),
+            engine.for_mode(),
+            one.client,
+            one.close,
+            read_only=target.mode == "ro",
+            store=target.path if target.kind == "embedded" else "",
+        )
     if target.kind == "tls":
         from redmodel.database.over_client import ClientExecutor
 
@@ -148,7 +170,14 @@ def open_async_backend(source: Any, *, retry_seconds: float | None, timeout: flo
 
         engine = AsyncEngineExecutor(target)
         one = _OnePerLoop(engine.client, engine.close)
-        return AsyncBackend(str(target), engine, one.client, one.close)
+        return AsyncBackend(
+            str(target),
+            engine.for_mode(),
+            one.client,
+            one.close,
+            read_only=target.mode == "ro",
+            store=target.path if target.kind == "embedded" else "",
+        )
     if target.kind == "tls":
         from redmodel.database.over_client import AsyncClientExecutor
 

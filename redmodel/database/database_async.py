@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
@@ -62,9 +63,9 @@ class AsyncDatabase:
     ) -> None:
         self._backend: AsyncBackend = open_async_backend(source, retry_seconds=retry_seconds, timeout=timeout)
         self._executor = self._backend.executor
-        self._writer: AsyncExecutor = AsyncRefusing() if read_only else self._executor
+        self._read_only = read_only or self._backend.read_only
+        self._writer: AsyncExecutor = AsyncRefusing() if self._read_only else self._executor
         self._registered: saves.Registered = set()
-        self._read_only = read_only
 
     @property
     def client(self) -> redis.asyncio.Redis:
@@ -190,6 +191,22 @@ class AsyncDatabase:
         """Count the records that meet all conditions, exactly, also right after some expired: one round trip."""
         selection: Selection[Any] = Selection(model, conditions, writes=not self._read_only)
         return await run_async(find_count(selection), self._executor)
+
+    async def backup(self, directory: str | PathLike[str]) -> int:
+        """Copy an embedded store as it is at one moment, while it is used; a directory that a redis-server 7 opens too.
+
+        Args:
+            directory: where to; it must not exist, or be empty.
+
+        Returns:
+            how many bytes were copied.
+
+        Raises:
+            StorageError: something stands there, a step failed, or the handle is not on an embedded store.
+        """
+        from redmodel.database.over_backup import backup_async
+
+        return await backup_async(self._backend.store, directory, self._executor)
 
     async def close(self) -> None:
         """Close the connections, or the embedded store after its last write is on disk."""

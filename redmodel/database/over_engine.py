@@ -1,177 +1,197 @@
-"""The executors over the embedded engine, and who shares which engine. No socket, no serialisation, no thread."""
+"""The executors over the embedded engine. In process: no socket, no serialisation, no waiting.
+
+Where another process has the store, `over_attached` carries the batches to it; `over_store` says where the data is.
+"""
 
 from __future__ import annotations
 
-import os
+import asyncio
 from collections.abc import Sequence
-from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from redmodel.database.forks import forget_after_fork
-from redmodel.database.over_engine_batches import execute_all, store_failed, submit_all
+from redmodel.database.driver import AsyncExecutor, Executor
+from redmodel.database.over_engine_batches import execute_all, refuse_failed, store_failed, submit_all
+from redmodel.database.over_store import Holder
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ConnectionFailed, ReplyError, StorageError
 from redmodel.plan.core import Batch, Reply
-from redmodel.procedures import ALL
 
 if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
+    from redmodel.database.over_attached import AsyncAttachedExecutor, AttachedExecutor
     from redmodel.database.url import Target
 
 
-class Holder:
-    """One engine and the handles of this process that share it; the last one to leave closes it."""
-
-    _open: ClassVar[dict[str, Holder]] = {}
-    _guard: ClassVar[Lock] = Lock()
-
-    def __init__(self, engine: Engine, key: str | None) -> None:
-        self.engine = engine
-        self.forked = False
-        self._key = key
-        self._users = 1
-        forget_after_fork(self)
-
-    def after_fork(self) -> None:
-        """This process is a child: the engine is its parent's."""
-        self.forked = True
-
-    @classmethod
-    def join(cls, target: Target) -> Holder:
-        """The engine of an ``embedded://`` or ``memory://`` target: one for each directory or name in a process."""
-        if target.kind == "embedded":
-            key: str | None = os.path.realpath(target.path)
-        else:
-            key = f"memory://{target.path}" if target.path else None
-        with cls._guard:
-            holder = cls._open.get(key) if key is not None else None
-            if holder is not None and not holder.forked:
-                holder._users += 1
-                return holder
-            holder = cls(_new_engine(target), key)
-            if key is not None:
-                cls._open[key] = holder
-            return holder
-
-    def leave(self) -> None:
-        """Give the engine up; the last one closes it."""
-        with self._guard:
-            self._users -= 1
-            if self._users or self.forked:
-                return
-            if self._key is not None and self._open.get(self._key) is self:
-                del self._open[self._key]
-        self.engine.close()
-
-
-def _new_engine(target: Target) -> Engine:
-    if target.kind == "memory":
-        engine = Engine()
-    else:
-        from redmodel.engine.storage import open_storage
-
-        storage = open_storage(Path(target.path), appendfsync=target.appendfsync)
-        try:
-            engine = Engine(storage=storage)
-            storage.compact_if_due(engine.databases)
-        except BaseException:
-            storage.close()  # and so unlock: the caller may mend the directory and try again
-            raise
-    for procedure in ALL:
-        engine.register_procedure(procedure.sha, procedure.native)
-    return engine
-
-
 class EngineExecutor:
-    """Runs batches on an engine in this process."""
+    """Runs batches on an engine in this process, or through the process that has the store."""
 
-    __slots__ = ("_closed", "_holder", "_session", "round_trips")
+    __slots__ = ("_attached", "_closed", "_holder", "_session", "_trips", "target")
 
     def __init__(self, target: Target) -> None:
         self._holder = Holder.join(target)
         self._session = Session(target.db)
+        self._attached: AttachedExecutor | None = None
         self._closed = False
-        self.round_trips = 0
+        self._trips = 0
+        self.target = target
 
     @property
-    def engine(self) -> Engine:
-        """The engine that the batches run on."""
-        return self._holder.engine
+    def holder(self) -> Holder:
+        """Where the data is."""
+        return self._holder
 
     @property
-    def db(self) -> int:
-        """The number of the database that the batches run on."""
-        return self._session.db
+    def round_trips(self) -> int:
+        """How many batches were executed."""
+        return self._trips + (self._attached.round_trips if self._attached is not None else 0)
 
     def execute(self, batch: Batch) -> Sequence[Reply]:
         """Run the commands one after the other, and wait once for the disk; error replies are values."""
-        return execute_all(self._ready(), self._session, batch)
+        engine = self._holder.engine
+        if engine is None or self._closed:
+            return self._execute_elsewhere(batch)
+        self._trips += 1
+        return execute_all(engine, self._session, batch)
 
-    def submit(self, batch: Batch) -> tuple[list[Reply], int]:
+    def submit(self, engine: Engine, batch: Batch) -> tuple[list[Reply], int]:
         """Run the commands without waiting for the disk: what to wait for is returned beside the replies."""
-        return submit_all(self._ready(), self._session, batch)
+        self.refuse_if_gone()
+        self._trips += 1
+        return submit_all(engine, self._session, batch)
 
     def recover(self) -> None:
         """After the store has failed and its cause is mended: write all data anew, and take writes again.
 
         Raises:
-            StorageError: it still fails.
+            StorageError: it still fails, or another process has the store.
         """
-        self._holder.engine.recover()
+        self.refuse_if_gone()
+        engine = self._holder.engine
+        if engine is None:
+            raise StorageError(f"another process has {self.target.path}: recover it there")
+        engine.recover()
 
     def close(self) -> None:
         """Leave the engine; the last handle on it closes its store. A second call does nothing."""
         if not self._closed:
             self._closed = True
+            if self._attached is not None:
+                self._attached.close()
             self._holder.leave()
 
-    def _ready(self) -> Engine:
-        holder = self._holder
-        if holder.forked:
-            raise StorageError(
-                "this handle was made before the process forked, and a child must not write its parent's store: "
-                "make a new handle in the child"
-            )
-        if self._closed:
-            raise ConnectionFailed("this handle is closed: make a new one")
-        self.round_trips += 1
-        return holder.engine
-
     def client(self) -> redis.Redis:
-        """A redis-py client over the same engine."""
+        """A redis-py client over the same engine, or over the socket of the process that has it."""
+        self.refuse_if_gone()
+        if self._holder.engine is None:
+            from redmodel.database.client_over_store import attached_client
+
+            return attached_client(self._holder, self.target)
         from redmodel.database.client_over_engine import sync_client
 
-        return sync_client(self.engine, db=self.db)
+        return sync_client(self._holder.engine, db=self._session.db)
+
+    def for_mode(self) -> Executor:
+        """This executor, or one that only reads on it, as the target wants."""
+        if self.target.mode == "rw":
+            return self
+        from redmodel.database.over_reading import ReadingExecutor
+
+        return ReadingExecutor(self)
+
+    def refuse_if_gone(self) -> None:
+        """Raise ConnectionFailed if the handle is closed, StorageError if its data stayed in the parent process."""
+        if self._closed:
+            raise ConnectionFailed("this handle is closed: make a new one")
+        if self._holder.refusal is not None:
+            raise StorageError(self._holder.refusal)
+
+    def _execute_elsewhere(self, batch: Batch) -> Sequence[Reply]:
+        self.refuse_if_gone()
+        if self._attached is None:
+            from redmodel.database.over_attached import AttachedExecutor
+
+            self._attached = AttachedExecutor(self._holder, self.target, self._run_here)
+        return refuse_failed(self._attached.execute(batch))
+
+    def _run_here(self, engine: Engine, batch: Batch) -> Sequence[Reply]:
+        """Run a batch that was meant for another process on the engine that this one has by now."""
+        self.refuse_if_gone()
+        self._trips += 1
+        return execute_all(engine, self._session, batch)
 
 
 class AsyncEngineExecutor:
     """The same, awaited. It waits for nothing but the disk, under ``appendfsync=always``, and once for a batch."""
 
-    __slots__ = ("_blocking",)
+    __slots__ = ("_attached", "_blocking")
 
     def __init__(self, target: Target) -> None:
         self._blocking = EngineExecutor(target)
+        self._attached: AsyncAttachedExecutor | None = None
 
     @property
-    def engine(self) -> Engine:
-        """The engine that the batches run on."""
-        return self._blocking.engine
+    def holder(self) -> Holder:
+        """Where the data is."""
+        return self._blocking.holder
 
     @property
     def round_trips(self) -> int:
         """How many batches were executed."""
-        return self._blocking.round_trips
+        return self._blocking.round_trips + (self._attached.round_trips if self._attached is not None else 0)
 
     async def execute(self, batch: Batch) -> Sequence[Reply]:
         """Run the commands one after the other, atomically for the event loop; error replies are values."""
-        engine = self._blocking.engine
+        engine = self._blocking.holder.engine
+        if engine is None:
+            return await self._execute_elsewhere(batch)
+        return await self._run_here(engine, batch)
+
+    async def recover(self) -> None:
+        """After the store has failed and its cause is mended: write all data anew, and take writes again.
+
+        Raises:
+            StorageError: it still fails, or another process has the store.
+        """
+        self._blocking.recover()
+
+    async def close(self) -> None:
+        """Leave the engine; the last handle on it closes its store."""
+        if self._attached is not None:
+            await self._attached.close()
+        if self._blocking.target.kind == "memory":
+            self._blocking.close()
+        else:
+            # Not in the loop's thread: clients of other processes, and the disk, may take a moment.
+            await asyncio.to_thread(self._blocking.close)
+
+    def client(self) -> redis.asyncio.Redis:
+        """An asyncio redis-py client over the same engine, or over the socket of the process that has it."""
+        blocking = self._blocking
+        blocking.refuse_if_gone()
+        if blocking.holder.engine is None:
+            from redmodel.database.client_over_store import attached_async_client
+
+            return attached_async_client(blocking.holder, blocking.target)
+        from redmodel.database.client_over_engine import async_client
+
+        return async_client(blocking.holder.engine, db=blocking.target.db)
+
+    def for_mode(self) -> AsyncExecutor:
+        """This executor, or one that only reads on it, as the target wants."""
+        if self._blocking.target.mode == "rw":
+            return self
+        from redmodel.database.over_reading import AsyncReadingExecutor
+
+        return AsyncReadingExecutor(self)
+
+    async def _run_here(self, engine: Engine, batch: Batch) -> Sequence[Reply]:
+        blocking = self._blocking
         if not engine.waits:
-            return self._blocking.execute(batch)
-        replies, position = self._blocking.submit(batch)
+            return blocking.execute(batch)
+        replies, position = blocking.submit(engine, batch)
         if position:
             from redmodel.database.over_engine_commits import commits_of
 
@@ -181,20 +201,11 @@ class AsyncEngineExecutor:
                 raise store_failed(error) from error
         return replies
 
-    async def recover(self) -> None:
-        """After the store has failed and its cause is mended: write all data anew, and take writes again.
+    async def _execute_elsewhere(self, batch: Batch) -> Sequence[Reply]:
+        blocking = self._blocking
+        blocking.refuse_if_gone()
+        if self._attached is None:
+            from redmodel.database.over_attached import AsyncAttachedExecutor
 
-        Raises:
-            StorageError: it still fails.
-        """
-        self._blocking.recover()
-
-    async def close(self) -> None:
-        """Leave the engine; the last handle on it closes its store."""
-        self._blocking.close()
-
-    def client(self) -> redis.asyncio.Redis:
-        """An asyncio redis-py client over the same engine."""
-        from redmodel.database.client_over_engine import async_client
-
-        return async_client(self.engine, db=self._blocking.db)
+            self._attached = AsyncAttachedExecutor(blocking.holder, blocking.target, self._run_here)
+        return refuse_failed(await self._attached.execute(batch))

@@ -62,3 +62,11 @@ def store_failed(error: ReplyError) -> StorageError:
     """The error for callers of Python in place of Redis' words for it."""
     cause = error.__cause__
     return StorageError(error.text.removeprefix(_FAILED), path=cause.path if isinstance(cause, StorageError) else "")
+
+
+def refuse_failed(replies: Sequence[Reply]) -> Sequence[Reply]:
+    """The replies of another process's engine; raises `StorageError` if one says that its store takes no writes."""
+    for reply in replies:
+        if isinstance(reply, ReplyError) and reply.text.startswith(_FAILED):
+            raise store_failed(reply)
+    return replies

@@ -10,6 +10,7 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop
 from collections.abc import Sequence
+from typing import ClassVar
 
 from redmodel.database.forks import forget_after_fork
 from redmodel.database.greeting import Broken
@@ -26,6 +27,9 @@ class AsyncRedisExecutor(AsyncPatient):
 
     ``round_trips`` counts the batches that were answered since the start; those of one tick share a write.
     """
+
+    # Whether a server that was reached before is waited for right where the connection is opened.
+    _waits_for_server: ClassVar[bool] = True
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
@@ -139,7 +143,7 @@ class AsyncRedisExecutor(AsyncPatient):
             except AuthenticationFailed:
                 raise
             except ConnectionFailed:
-                if not self._met or time.monotonic() + wait >= deadline:
+                if not (self._met and self._waits_for_server) or time.monotonic() + wait >= deadline:
                     raise
                 await asyncio.sleep(wait)
             else:

@@ -17,6 +17,7 @@ from redmodel.errors import InvalidUrl
 
 Kind = Literal["tcp", "tls", "unix", "embedded", "memory"]
 SyncPolicy = Literal["always", "everysec", "no"]
+Mode = Literal["rw", "ro"]
 
 DEFAULT_DIRECTORY = "./redmodel-data"
 VARIABLE = "REDMODEL_URL"
@@ -54,6 +55,7 @@ class Target:
     ``path`` is the socket of ``unix``, the directory of ``embedded``, or the name of ``memory`` (empty: private to the
     handle). ``timeout`` is how long one reply may take, ``connect_timeout`` how long a connection may take, and
     ``retry_seconds`` how long work that may be repeated is tried again when the connection breaks; all in seconds.
+    ``attach`` says whether an embedded store is shared with other processes, ``mode`` whether it is written.
     """
 
     kind: Kind
@@ -69,6 +71,8 @@ class Target:
     client_name: str = "redmodel"
     tls: Tls | None = None
     appendfsync: SyncPolicy = "everysec"
+    attach: bool = True
+    mode: Mode = "rw"
 
     @property
     def place(self) -> str:
@@ -93,7 +97,8 @@ def parse(url: str | None = None, *, env: Mapping[str, str] = os.environ) -> Tar
         url: ``redis:// rediss:// unix:// embedded:// memory://``. User name, password, socket path and directory
             may be percent-encoded. Settings follow ``?``: ``timeout``, ``connect_timeout``, ``retry_seconds``,
             ``client_name``, ``db``; for TLS ``ssl_cert_reqs``, ``ssl_check_hostname``, ``ssl_ca_certs``,
-            ``ssl_certfile``, ``ssl_keyfile``; for an embedded store ``appendfsync=always|everysec|no``.
+            ``ssl_certfile``, ``ssl_keyfile``; for an embedded store ``appendfsync=always|everysec|no``,
+            ``attach=yes|no`` and ``mode=rw|ro``.
         env: where ``REDMODEL_URL`` is looked up.
 
     Raises:
@@ -193,11 +198,15 @@ def _seconds(name: str) -> Callable[[str], float]:
     return read
 
 
-def _yes_or_no(text: str) -> bool:
+def _yes_or_no(name: str) -> Callable[[str], bool]:
     known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if text.lower() not in known:
-        raise InvalidUrl("?ssl_check_hostname= is true or false")
-    return known[text.lower()]
+
+    def read(text: str) -> bool:
+        if text.lower() not in known:
+            raise InvalidUrl(f"?{name}= is true or false, or yes or no")
+        return known[text.lower()]
+
+    return read
 
 
 def _verify(text: str) -> Literal["required", "optional", "none"]:
@@ -217,24 +226,35 @@ def _policy(text: str) -> SyncPolicy:
             raise InvalidUrl("?appendfsync= is always, everysec or no")
 
 
+def _mode(text: str) -> Mode:
+    match text:
+        case "rw" | "ro":
+            return text
+        case _:
+            raise InvalidUrl("?mode= is rw or ro")
+
+
 # What may follow "?": for which kinds, under which name in Target (or Tls), and how its text is read.
 _REMOTE: tuple[Kind, ...] = ("tcp", "tls", "unix")
+_SERVED: tuple[Kind, ...] = (*_REMOTE, "embedded")  # another process may have an embedded store, and is asked for it
 _SETTINGS: dict[str, tuple[tuple[Kind, ...], str, Callable[[str], object]]] = {
     "db": (("tcp", "tls", "unix", "embedded", "memory"), "db", _database),
-    "timeout": (_REMOTE, "timeout", _seconds("timeout")),
+    "timeout": (_SERVED, "timeout", _seconds("timeout")),
     "socket_timeout": (_REMOTE, "timeout", _seconds("socket_timeout")),
-    "connect_timeout": (_REMOTE, "connect_timeout", _seconds("connect_timeout")),
+    "connect_timeout": (_SERVED, "connect_timeout", _seconds("connect_timeout")),
     "socket_connect_timeout": (_REMOTE, "connect_timeout", _seconds("socket_connect_timeout")),
-    "retry_seconds": (_REMOTE, "retry_seconds", _seconds("retry_seconds")),
+    "retry_seconds": (_SERVED, "retry_seconds", _seconds("retry_seconds")),
     "client_name": (_REMOTE, "client_name", str),
     "username": (_REMOTE, "username", str),
     "password": (_REMOTE, "password", str),
     "ssl_cert_reqs": (("tls",), "tls.verify", _verify),
-    "ssl_check_hostname": (("tls",), "tls.check_hostname", _yes_or_no),
+    "ssl_check_hostname": (("tls",), "tls.check_hostname", _yes_or_no("ssl_check_hostname")),
     "ssl_ca_certs": (("tls",), "tls.ca_certs", str),
     "ssl_certfile": (("tls",), "tls.certfile", str),
     "ssl_keyfile": (("tls",), "tls.keyfile", str),
     "appendfsync": (("embedded",), "appendfsync", _policy),
+    "attach": (("embedded",), "attach", _yes_or_no("attach")),
+    "mode": (("embedded",), "mode", _mode),
 }
 # Settings of redis-py's URLs that have no meaning here: replies are always read as bytes in RESP2.
 _IGNORED = ("protocol", "decode_responses", "encoding")

@@ -112,13 +112,13 @@ def test_a_save_that_is_sent_again_after_another_writer(redis7: RealServer, db: 
     assert (again.weight, again.note, db.count(Parcel, Parcel.weight == 7)) == (7, "seen", 1)
 
 
-def test_a_second_process_is_refused_with_the_holder_named(tmp_path: Path) -> None:
+def test_a_second_process_that_may_not_attach_is_refused_with_the_holder_named(tmp_path: Path) -> None:
     with Database(f"embedded://{tmp_path / 'store'}") as db:
         db.save(Parcel(code="a", weight=1))
         script = (
             "from redmodel import Database, StoreLocked\n"
             "try:\n"
-            f"    Database('embedded://{tmp_path / 'store'}')\n"
+            f"    Database('embedded://{tmp_path / 'store'}?attach=no')\n"
             "except StoreLocked as error:\n"
             "    print(error.pid)\n"
         )
