@@ -69,7 +69,8 @@ def _top(
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Look into a Redis keyspace by its models. Commands only read; demo and import write.
+    """Look into a Redis keyspace by its models. Commands only read; demo and import write,
+    and backup makes a copy.
 
     \b
     Data goes to stdout, notes to stderr. Exit codes: 0 clean, 1 differences, 2 wrong usage
@@ -252,6 +253,28 @@ def demo(
         from redmodel.cli import demo as command
 
         return command.demo(url, directory)
+
+    _end(guard(body))
+
+
+@app.command()
+def backup(
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="Where to: a new directory, or an empty one.")],
+    url: Url = None,
+) -> None:
+    """Copy an embedded store as it is at one moment, also while it is used.
+
+    \b
+      redmodel backup /backups/monday
+      redmodel backup ./copy --url embedded://./redmodel-data
+
+    The copy is a store: the engine and a redis-server 7 open it. Nothing is overwritten.
+    """
+
+    def body() -> int:
+        from redmodel.cli import backup as command
+
+        return command.backup(url, directory)
 
     _end(guard(body))
 

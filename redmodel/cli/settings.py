@@ -89,13 +89,29 @@ def patience(url: str | None) -> float | None:
     return None if url is not None and "retry_seconds=" in url else PATIENCE
 
 
+def _for_reading(option: str | None) -> str:
+    """The URL, with which an embedded store is asked for or read, and never written."""
+    url, target = existing(option)
+    if target.kind != "embedded" or "mode=" in url.partition("?")[2]:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}mode=ro"
+
+
 def open_for_reading(option: str | None) -> Database:
     """A handle that never writes, on a keyspace that is there."""
-    url, _ = existing(option)
+    url = _for_reading(option)
     return Database(url, read_only=True, retry_seconds=patience(url))
 
 
 def open_for_looking(option: str | None) -> Backend:
     """The back end of a keyspace that is there, for plans that read any key."""
-    url, _ = existing(option)
+    url = _for_reading(option)
     return open_backend(url, retry_seconds=patience(url), timeout=None)
+
+
+def open_for_backup(option: str | None) -> Database:
+    """A handle on an embedded store that is there, owned or attached."""
+    url, target = existing(option)
+    if target.kind != "embedded":
+        raise Refused("only an embedded store is backed up like this: a server makes its own, with BGSAVE")
+    return Database(url, retry_seconds=patience(url))

@@ -132,8 +132,9 @@ def test_reading_commands_write_nothing(cli: Cli, redis7: RealServer) -> None:
     redis7.command("ACL", "DELUSER", "reader")
 
 
-def test_a_store_that_another_process_has_open(cli: Cli, store: str) -> None:
-    code = f"from redmodel import Database; db = Database({store!r}); db.client; print(1, flush=True); input()"
+def test_a_store_that_another_process_has_open_alone(cli: Cli, store: str) -> None:
+    url = f"{store}?attach=no"
+    code = f"from redmodel import Database; db = Database({url!r}); db.client; print(1, flush=True); input()"
     other = subprocess.Popen(
         [sys.executable, "-c", code], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
