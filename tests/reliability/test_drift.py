@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -26,11 +27,13 @@ KILLS = 100 if LONG else 12
 ROOT = Path(__file__).parents[2]
 
 
-def writer(kind: str, url: str, seed: int, times: int) -> subprocess.Popen[bytes]:
+def writer(
+    kind: str, url: str, seed: int, times: int, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.reliability.writers", kind, url, str(seed), str(times)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
         cwd=ROOT,
     )
 

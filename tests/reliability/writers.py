@@ -72,7 +72,30 @@ def save_for_ever(url: str, seed: int, times: int) -> None:
                 print(record.id, flush=True)
 
 
+def save_for_ever_async(url: str, seed: int, times: int) -> None:
+    """The same by five tasks of one event loop."""
+
+    async def one(db: AsyncDatabase, part: int) -> None:
+        rng = random.Random(seed * 100 + part)
+        for n in range(times):
+            name = f"{seed}-{part}-{n}"
+            record = user(n, id=name, email=f"{name}@example.org", tags=["a"])
+            await db.save(record)
+            change(rng, record)
+            await db.save(record)
+            if n % 3 == 0:
+                await db.delete(record)
+            else:
+                print(record.id, flush=True)
+
+    async def main() -> None:
+        async with AsyncDatabase(url) as db:
+            print("ready", flush=True)
+            await asyncio.gather(*(one(db, part) for part in range(5)))
+
+    asyncio.run(main())
+
+
 if __name__ == "__main__":
-    {"update": update, "update_async": update_async, "save_for_ever": save_for_ever}[sys.argv[1]](
-        sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    )
+    kinds = (update, update_async, save_for_ever, save_for_ever_async)
+    {kind.__name__: kind for kind in kinds}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
