@@ -87,7 +87,7 @@ def found_in(disk: SimulatedDisk) -> State:
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is simulated: `Work` does what the syncing thread does."""
     monkeypatch.setattr(LogWriter, "_wake_syncer", lambda self: None)
-    logging.getLogger("redmodel.engine.storage").setLevel(logging.ERROR)
+    monkeypatch.setattr(logging.getLogger("redmodel.engine.storage.loading"), "disabled", True)
 
 
 @pytest.mark.timeout(1800)
