@@ -6,6 +6,7 @@ This room knows nothing of models, plans or connections: keys and arguments come
 from __future__ import annotations
 
 from redmodel.procedures.native_find import find as _find
+from redmodel.procedures.native_mend import mend as _mend
 from redmodel.procedures.native_write import delete as _delete
 from redmodel.procedures.native_write import increment as _increment
 from redmodel.procedures.native_write import purge as _purge
@@ -16,11 +17,12 @@ from redmodel.procedures.registry import Context, Procedure, lua
 DELETE = Procedure("delete", _delete, lua("common", "delete"))
 FIND = Procedure("find", _find, lua("common", "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "increment"))
+MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
 SAVE = Procedure("save", _save, lua("common", "save"))
 TOUCH = Procedure("touch", _touch, lua("common", "touch"))
 
-ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, PURGE, SAVE, TOUCH)
+ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH)
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
-__all__ = ["ALL", "BY_SHA", "DELETE", "FIND", "INCREMENT", "PURGE", "SAVE", "TOUCH", "Context", "Procedure"]
+__all__ = ["ALL", "BY_SHA", "DELETE", "FIND", "INCREMENT", "MEND", "PURGE", "SAVE", "TOUCH", "Context", "Procedure"]

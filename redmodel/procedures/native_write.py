@@ -5,7 +5,7 @@ A differential test drives both with the same random operations and compares the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from contextlib import suppress
 from typing import Any, cast
 
@@ -15,16 +15,21 @@ from redmodel.procedures.registry import Context
 
 _KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
 _SET, _UNIQUE = b"=!"
+_ENTRY = re.compile(rb"(.)([^\x1f]*)\x1f([^\x1e]*)\x1e", re.DOTALL)
+_WHOLE_ENTRY = re.compile(rb".[^\x1f]*\x1f[^\x1e]*\x1e", re.DOTALL)
 
 
-def entries_of(log: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """The (kind, path, token) of each entry of an index log."""
-    for entry in log[9:].split(b"\x1e")[:-1]:
-        path, _, token = entry[1:].partition(b"\x1f")
-        yield entry[:1], path, token
+def entries_of(log: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    """The (kind, path, token) of each entry of an index log; what another program wrote there may be no entries."""
+    return _ENTRY.findall(log, 9)
 
 
-def _wrong(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
+def whole_entries_of(log: bytes) -> list[bytes]:
+    """Each entry of an index log as it stands there."""
+    return _WHOLE_ENTRY.findall(log, 9)
+
+
+def wrong_type_at(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
     """The refusal of a key that holds another type; None if it may be used."""
     value = ctx.value(key)
     if value is None:
@@ -38,7 +43,8 @@ def _wrong(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
     return None if found == want else [b"wrongtype", key, found]
 
 
-def _leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token: bytes) -> None:
+def leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token: bytes) -> None:
+    """Take an id out of one index entry."""
     # What another program has put in an index key's place is left alone: an error would come after the first write.
     with suppress(ReplyError):
         if kind == b"=":
@@ -57,7 +63,7 @@ def drop(ctx: Context, side: bytes, id: bytes) -> None:
         log = None
     if log is not None:
         for kind, path, token in entries_of(log):
-            _leave(ctx, side, id, kind, path, token)
+            leave(ctx, side, id, kind, path, token)
         ctx.call(b"HDEL", side + b"log", id)
     for command, key in ((b"SREM", side + b"ids"), (b"ZREM", side + b"expires")):
         with suppress(ReplyError):
@@ -89,7 +95,7 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     there, logs = value(record), value(log)
     alive = there is not None
     if (alive and type(there) is not dict) or (logs is not None and type(logs) is not dict):
-        return _wrong(ctx, record, b"hash") or _wrong(ctx, log, b"hash")
+        return wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, log, b"hash")
     current = None if logs is None else cast("dict[bytes, bytes]", logs).get(id)
     if alive and current is not None and current[:8] == nonce:
         return 1 if current[8:9] == b"c" else 0
@@ -100,7 +106,9 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
 
     # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
     timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
-    wrong = (_wrong(ctx, expires, b"zset") if timed else None) or (_wrong(ctx, ids, b"set") if whole else None)
+    wrong = (wrong_type_at(ctx, expires, b"zset") if timed else None) or (
+        wrong_type_at(ctx, ids, b"set") if whole else None
+    )
     if wrong:
         return wrong
 
@@ -120,13 +128,13 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         held = value(key)
         if letter == _SET:
             if held is not None and type(held) is not set:
-                return _wrong(ctx, key, b"set")
+                return wrong_type_at(ctx, key, b"set")
             joins.append((b"SADD", key, id, b""))
         elif letter == _UNIQUE:
             path, _, token = entry[1:-1].partition(b"\x1f")
             if held is not None:
                 if type(held) is not dict:
-                    return _wrong(ctx, key, b"hash")
+                    return wrong_type_at(ctx, key, b"hash")
                 owner = cast("dict[bytes, bytes]", held).get(token)
                 if owner is not None and owner != id:
                     if value(side[:-1] + b":" + owner) is not None:
@@ -135,18 +143,18 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             joins.append((b"HSET", key, token, id))
         else:
             if held is not None and not hasattr(held, "scores"):
-                return _wrong(ctx, key, b"zset")
+                return wrong_type_at(ctx, key, b"zset")
             joins.append((b"ZADD", key, argv[at], id))
             at += 1
     kept = b""
     left: list[tuple[bytes, bytes, bytes]] = []
     if current is not None:
         dropped = argv[last_expiry:last_path]
-        for entry in current[9:].split(b"\x1e")[:-1]:
-            path, _, token = entry[1:].partition(b"\x1f")
+        for entry in whole_entries_of(current):
+            path, _, token = entry[1:-1].partition(b"\x1f")
             if not whole and path not in dropped:
-                kept += entry + b"\x1e"
-            elif entry + b"\x1e" not in joined:
+                kept += entry
+            elif entry not in joined:
                 left.append((entry[:1], path, token))
 
     if whole:
@@ -155,7 +163,7 @@ def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     for owner in dead:
         drop(ctx, side, owner)
     for kind, path, token in left:
-        _leave(ctx, side, id, kind, path, token)
+        leave(ctx, side, id, kind, path, token)
     for name, key, word, last in joins:
         call(name, key, word, last) if last else call(name, key, word)
     if last_set > 2:
@@ -185,17 +193,19 @@ def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     record, ids, log, expires = keys
     id, side = argv[0], ids[:-3]
     wrong = (
-        _wrong(ctx, record, b"hash")
-        or _wrong(ctx, ids, b"set")
-        or _wrong(ctx, log, b"hash")
-        or _wrong(ctx, expires, b"zset")
+        wrong_type_at(ctx, record, b"hash")
+        or wrong_type_at(ctx, ids, b"set")
+        or wrong_type_at(ctx, log, b"hash")
+        or wrong_type_at(ctx, expires, b"zset")
     )
     if wrong:
         return wrong
     current = hash_at(ctx, log).get(id)
     if current is not None:
         for kind, path, token in entries_of(current):
-            wrong = _wrong(ctx, side + path + b":" + token if kind == b"=" else side + path, _KINDS[kind])
+            wrong = wrong_type_at(
+                ctx, side + path + b":" + token if kind == b"=" else side + path, _KINDS.get(kind, b"hash")
+            )
             if wrong:
                 return wrong
     existed = ctx.call(b"DEL", record)
@@ -211,7 +221,7 @@ def touch(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     id, ttl = argv
     if ctx.value(record) is None:
         return 0
-    wrong = _wrong(ctx, record, b"hash") or _wrong(ctx, expires, b"zset")
+    wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, expires, b"zset")
     if wrong:
         return wrong
     if ttl == b"-":
@@ -238,7 +248,7 @@ def increment(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     nonce, field, amount, kind, least, most = argv
     if ctx.value(record) is None:
         return [b"missing"]
-    wrong = _wrong(ctx, record, b"hash") or _wrong(ctx, log, b"hash")
+    wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, log, b"hash")
     if wrong:
         return wrong
     current = hash_at(ctx, log).get(id)
@@ -248,7 +258,7 @@ def increment(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     if current is not None and current[:8] == nonce:
         return [b"done", value]
     index = keys[4] if len(keys) > 4 else None
-    wrong = _wrong(ctx, index, b"zset") if index is not None else None
+    wrong = wrong_type_at(ctx, index, b"zset") if index is not None else None
     if wrong:
         return wrong
     try:

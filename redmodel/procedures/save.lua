@@ -84,9 +84,10 @@ if current then
 end
 
 -- The first write is one that a full server refuses, so that nothing is half written.
+local entered
 if whole then
-  local done = try('SADD', ids, id)
-  if type(done) == 'table' then return check(ids, 'set') or done end
+  entered = try('SADD', ids, id)
+  if type(entered) == 'table' then return check(ids, 'set') or entered end
 end
 local function join()
   local done = {}
@@ -111,7 +112,7 @@ local function join()
         if done[j] == 1 then leave(side, id, string.sub(ARGV[at], 1, 1), path, token) end
         if string.byte(ARGV[at]) == 35 then at = at + 1 end
       end
-      call('SREM', ids, id)
+      if entered == 1 then call('SREM', ids, id) end
       return check(KEYS[i], kind == 61 and 'set' or 'zset') or reply
     end
     done[i] = reply

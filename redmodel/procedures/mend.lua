@@ -1,0 +1,174 @@
+-- Makes the index entries, the log, the membership and the expiry of one record what its own values say, or only tells
+-- what is wrong. Nothing is done, and {'moved'} replied, unless the record holds just what the caller has seen.
+-- KEYS: record, T@ids, T@log, T@expires, then the key of each entry that the record should have.
+-- ARGV: nonce and mode ('m' mends, 'l' only looks); 'state columns suspects': '+' or '-' for a record that was seen
+-- or was not, the others counting what follows: columns, each followed by '+value' or '-' for none; then the entries as
+-- they stand in a log, each followed by its score if it is of a sorted set; then suspects, further entries that the id
+-- was seen in.
+-- Replies {'moved'}, {'wrongtype', key, found}, or what was found, five words for each: what, kind, path, token, detail.
+-- what: 'missing', 'misplaced', 'stale' (no record), 'due' (its time is over, which is no fault), 'conflict' (detail: the
+-- living owner of a unique value), 'taken' (detail: its dead owner). path 'ids', 'log' or 'expires' without a kind is
+-- bookkeeping.
+local record, ids, log, expires = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, side = string.sub(record, #ids - 2), string.sub(ids, 1, -4)
+local records = string.sub(side, 1, -2) .. ':'
+local write = string.sub(ARGV[1], 9) == 'm'
+local state, columns, suspects = string.match(ARGV[2], '^(%S+) (%d+) (%d+)$')
+local SLACK = 20 -- milliseconds by which two clocks that mean the same may differ
+
+local found = call('TYPE', record).ok
+if found ~= (state == '+' and 'hash' or 'none') then return {'moved'} end
+local last_column = 2 + 2 * columns
+for i = 3, last_column, 2 do
+  local value = call('HGET', record, ARGV[i])
+  if (value and '+' .. value or '-') ~= ARGV[i + 1] then return {'moved'} end
+end
+
+local function check(key, want)
+  found = call('TYPE', key).ok
+  if found ~= want and found ~= 'none' then return {'wrongtype', key, found} end
+end
+local wrong = check(ids, 'set') or check(log, 'hash') or check(expires, 'zset')
+if wrong then return wrong end
+
+local findings = {}
+local function tell(what, kind, path, token, detail)
+  local n = #findings
+  findings[n + 1], findings[n + 2], findings[n + 3] = what, kind, path
+  findings[n + 4], findings[n + 5] = token, detail or ''
+end
+
+-- Some Luas do not read infinity.
+local function number(score)
+  return tonumber(score) or (score == 'inf' and math.huge) or (score == '-inf' and -math.huge)
+end
+
+local function holds(kind, path, token)
+  if kind == '=' then return try('SISMEMBER', side .. path .. ':' .. token, id) == 1 end
+  if kind == '#' then return type(try('ZSCORE', side .. path, id)) == 'string' end
+  return try('HGET', side .. path, token) == id
+end
+
+local at, wanted, last_entry = last_column, {}, last_column
+for i = 5, #KEYS do
+  at = at + 1
+  local kind = string.sub(ARGV[at], 1, 1)
+  wrong = check(KEYS[i], kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
+  if wrong then return wrong end
+  wanted[ARGV[at]] = true
+  if kind == '#' then at = at + 1 end
+end
+last_entry = at
+
+-- The entries that the id stands in and should not.
+local now = clock()
+local current, score = call('HGET', log, id), call('ZSCORE', expires, id)
+local deadline = number(score)
+local over = state == '-' and deadline and deadline <= now
+local others, seen = {}, {}
+local function consider(entry, kind, path, token, what)
+  if wanted[entry] or seen[entry] then return end
+  seen[entry] = true
+  if holds(kind, path, token) then
+    others[#others + 1] = {kind, path, token}
+    tell(what, kind, path, token)
+  end
+end
+if current then
+  for entry, kind, path, token in string.gmatch(string.sub(current, 10), '((.)([^\31]*)\31([^\30]*)\30)') do
+    consider(entry, kind, path, token, state == '+' and 'misplaced' or over and 'due' or 'stale')
+  end
+end
+for i = last_entry + 1, last_entry + suspects do
+  local kind, path, token = string.match(ARGV[i], ENTRY)
+  consider(ARGV[i], kind, path, token, state == '+' and 'misplaced' or 'stale')
+end
+
+if state == '-' then
+  local what = over and 'due' or 'stale'
+  if current then tell(what, '', 'log', '') end
+  if call('SISMEMBER', ids, id) == 1 then tell(what, '', 'ids', '') end
+  if score then tell(what, '', 'expires', '') end
+  if write then
+    drop(side, id)
+    for i = 1, #others do leave(side, id, others[i][1], others[i][2], others[i][3]) end
+  end
+  return findings
+end
+
+local joins, kept, text, entries = {}, {}, '', 0
+at = last_column
+for i = 5, #KEYS do
+  at = at + 1
+  local entry, place, blocked = ARGV[at], at, false
+  local kind, path, token = string.match(entry, ENTRY)
+  if kind == '=' then
+    if call('SISMEMBER', KEYS[i], id) == 0 then
+      tell('missing', kind, path, token)
+      joins[#joins + 1] = {'SADD', KEYS[i], id}
+    end
+  elseif kind == '#' then
+    at = at + 1
+    local there = call('ZSCORE', KEYS[i], id)
+    if not there or number(there) ~= number(ARGV[at]) then
+      tell(there and 'misplaced' or 'missing', kind, path, token, there)
+      joins[#joins + 1] = {'ZADD', KEYS[i], ARGV[at], id}
+    end
+  else
+    local owner = call('HGET', KEYS[i], token)
+    if owner and owner ~= id and call('EXISTS', records .. owner) == 1 then
+      tell('conflict', kind, path, token, owner)
+      blocked = true
+    elseif owner ~= id then
+      if owner then
+        local past = number(call('ZSCORE', expires, owner))
+        if not past or past > now then tell('taken', kind, path, token, owner) end
+      end
+      tell('missing', kind, path, token)
+      joins[#joins + 1] = {'HSET', KEYS[i], token, id}
+    end
+  end
+  if not blocked then
+    kept[entry] = true
+    entries = entries + 1
+    text = text .. ARGV[place]
+  end
+end
+
+local length, logged, same = 9, 0, current and true
+for entry in string.gmatch(string.sub(current or '', 10), '(.[^\31]*\31[^\30]*\30)') do
+  same = same and kept[entry]
+  if kept[entry] then
+    kept[entry] = nil
+    logged = logged + 1
+  end
+  length = length + #entry
+end
+same = same and logged == entries and length == #current
+if not same then tell(current and 'misplaced' or 'missing', '', 'log', '') end
+if call('SISMEMBER', ids, id) == 0 then tell('missing', '', 'ids', '') end
+local left = call('PTTL', record)
+local later = clock()
+local moment
+if left < 0 then
+  if score then tell('stale', '', 'expires', '', score) end
+elseif not deadline or deadline < now + left - SLACK or deadline > later + left + SLACK then
+  tell(score and 'misplaced' or 'missing', '', 'expires', '', score)
+  moment = digits(now + left)
+end
+
+if write and #findings > 0 then
+  call('SADD', ids, id) -- first, as a full server refuses it, and then nothing is half written
+  if not same then
+    local head = current and string.match(current, '^........[cu]') or string.sub(ARGV[1], 1, 8) .. 'u'
+    call('HSET', log, id, head .. text)
+  end
+  for i = 1, #others do leave(side, id, others[i][1], others[i][2], others[i][3]) end
+  for i = 1, #joins do call(unpack(joins[i])) end
+  if left < 0 then
+    if score then call('ZREM', expires, id) end
+  elseif moment then
+    call('ZADD', expires, moment, id)
+  end
+end
+return findings
