@@ -117,7 +117,7 @@ def test_a_rewrite_replaces_the_log_and_appending_goes_on(tmp_path: Path) -> Non
 
 
 def test_compaction_is_due_by_size_and_growth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("redmodel.engine.storage.log.COMPACT_FROM", 1000)
+    monkeypatch.setattr("redmodel.engine.storage.replacing.COMPACT_FROM", 1000)
     with AppendOnlyLog(tmp_path) as log:
         list(log.replay())
         assert not log.compaction_due
