@@ -181,7 +181,10 @@ def test_two_handles_of_one_process_share_a_directory_and_another_process_may_be
         one.save(user(1, id="1"))
         assert two.get(User, "1") == user(1, id="1")
         refused = f"{url}?attach=no"
-        code = f"import redmodel\ntry:\n  redmodel.Database({refused!r})\nexcept redmodel.StoreLocked as e:\n  print(e.pid)"
+        code = (
+            f"import redmodel\ntry:\n  redmodel.Database({refused!r})\n"
+            "except redmodel.StoreLocked as e:\n  print(e.pid)"
+        )
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         import os
 
