@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import Backend, open_backend
 from redmodel.database.driver import Executor, Refusing, run
+from redmodel.database.pacing import run_paced
 from redmodel.database.query import Query
 from redmodel.model import Condition, Model
 from redmodel.plan import delete as deletes
@@ -16,6 +17,8 @@ from redmodel.plan import get as gets
 from redmodel.plan import save as saves
 from redmodel.plan import ttl as ttls
 from redmodel.plan import update as updates
+from redmodel.plan.check import Progress, Walk
+from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
 from redmodel.plan.save import OnlyIf
 from redmodel.plan.ttl import Ttl, milliseconds
@@ -178,6 +181,48 @@ class Database:
     def purge(self, model: type[Model]) -> None:
         """Drop what expired records left in the indexes now; saves and finds do it little by little anyway."""
         return run(ttls.purge(model), self._writer)
+
+    def check(
+        self,
+        model: type[Model],
+        *,
+        rate: float | None = None,
+        cursor: str | None = None,
+        progress: Progress | None = None,
+    ) -> CheckReport:
+        """Compare every index entry of a model with the records, also beside writers; nothing is written.
+
+        Args:
+            model: whose indexes.
+            rate: records and entries a second at most; by default as fast as it goes, in steps of 500.
+            cursor: the ``cursor`` of the report of a check that was stopped: goes on there.
+            progress: called with the report so far after each step; if it returns False, the check stops.
+
+        Returns:
+            The report: ``clean``, counts and samples for each index; ``print`` it.
+        """
+        return run_paced(Walk(model, write=False, rate=rate, cursor=cursor, progress=progress), self._executor)
+
+    def repair(
+        self,
+        model: type[Model],
+        *,
+        rate: float | None = None,
+        cursor: str | None = None,
+        progress: Progress | None = None,
+    ) -> CheckReport:
+        """Make every index entry of a model what the records say, whatever went wrong; safe beside writers.
+
+        Args:
+            model: whose indexes. Entries of fields that this class does not index are removed: use its newest version.
+            rate: records and entries a second at most; by default as fast as it goes, in steps of 500.
+            cursor: the ``cursor`` of the report of a repair that was stopped: goes on there.
+            progress: called with the report so far after each step; if it returns False, the repair stops.
+
+        Returns:
+            The report of what was wrong; ``whole`` if all of that is mended, and no record needs a person.
+        """
+        return run_paced(Walk(model, write=True, rate=rate, cursor=cursor, progress=progress), self._writer)
 
     def find(self, model: type[M], *conditions: Condition) -> Query[M]:
         """Query the records that meet all conditions; nothing is asked until a terminal is called."""

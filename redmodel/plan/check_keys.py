@@ -1,0 +1,135 @@
+"""A step of a check over index keys: which there are, and the entries in them that no log tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from redmodel.plan.check_report import BOOKKEEPING, text_of
+from redmodel.plan.commands import as_int, as_raw, as_row
+from redmodel.plan.core import Command, Plan, call, each
+from redmodel.plan.repair import Case, Judge
+from redmodel.plan.scan import as_scan
+
+_KINDS = {b"set": b"=", b"zset": b"#", b"hash": b"!"}
+_SCANS = {b"set": b"SSCAN", b"zset": b"ZSCAN", b"hash": b"HSCAN"}
+_SIZES = {b"set": b"SCARD", b"zset": b"ZCARD", b"hash": b"HLEN"}
+
+
+class Side(NamedTuple):
+    """An index key: its type, and the path and token of its entries in a log; those of a hash have each a token."""
+
+    key: bytes
+    type: bytes
+    path: bytes
+    token: bytes
+
+
+class KeyLook:
+    """Looks into index keys, ``step`` entries at a time. ``dropped`` are paths that are not indexed any more."""
+
+    def __init__(self, judge: Judge, dropped: set[bytes], step: int) -> None:
+        self._judge = judge
+        self.schema = judge.schema
+        self.report = judge.report
+        self._dropped = dropped
+        self._step = step
+
+    def sizes(self, sides: Sequence[Side]) -> Plan[list[int]]:
+        """How many entries each holds."""
+        return each([Command((_SIZES[side.type], side.key), as_int) for side in sides])
+
+    def classify(self, keys: Sequence[bytes]) -> Plan[list[Side]]:
+        """The index keys among these; others are told of, and a time to live is taken from those that have one."""
+        commands: list[Command[Any]] = []
+        for key in keys:
+            commands += (Command((b"TYPE", key), as_raw), Command((b"PTTL", key), as_int))
+        replies = yield from each(commands)
+        sides: list[Side] = []
+        expiring: list[bytes] = []
+        for key, kind, left in zip(keys, replies[::2], replies[1::2], strict=True):
+            name = bytes(kind)
+            rest = key[len(self.schema.side) :]
+            path, colon, token = rest.partition(b":")
+            if name == b"none":
+                continue
+            ours = rest.decode(errors="replace") in BOOKKEEPING
+            if not ours:
+                wanted = self._expected(path, bool(colon))
+                if wanted is not None and wanted != name:
+                    yield from self._judge.block(key)
+                elif wanted is None and not (path in self._dropped and _shaped(name, bool(colon))):
+                    self.report.foreign.add(key, "", f"holds a {text_of(name)}, and {text_of(path)!r} is not indexed")
+                else:
+                    ours = True
+                    sides.append(Side(key, name, path, token))
+            if ours and left >= 0:
+                expiring.append(key)
+        self.report.expiring += len(expiring)
+        if self._judge.write:
+            yield from each(Command((b"PERSIST", key), as_int) for key in expiring)
+        return sides
+
+    def _expected(self, path: bytes, with_token: bool) -> bytes | None:
+        """The type of a key of an index of the model; None if there should be no such key."""
+        index = self._judge.declared.get(path)
+        if index is None:
+            return None
+        if with_token:
+            return b"set"
+        return {"range": b"zset", "unique": b"hash"}.get(index.kind)
+
+    def sweep_page(self, side: Side, cursor: bytes) -> Plan[bytes]:
+        """Look at one page of a large key; returns the cursor of the next."""
+        following, items = yield from call(self._scan_side(side, cursor))
+        yield from self._look_at_entries(list(_entries(side, items)))
+        return following
+
+    def sweep(self, sides: Sequence[Side]) -> Plan[None]:
+        """Look at a few small keys at once."""
+        pending = [(side, b"0") for side in sides]
+        while pending:
+            pages = yield from each([self._scan_side(*one) for one in pending])
+            entries: list[tuple[bytes, bytes]] = []
+            further: list[tuple[Side, bytes]] = []
+            for (side, _), (cursor, items) in zip(pending, pages, strict=True):
+                entries += _entries(side, items)
+                if cursor != b"0":
+                    further.append((side, cursor))
+            yield from self._look_at_entries(entries)
+            pending = further
+
+    def _scan_side(self, side: Side, cursor: bytes) -> Command[tuple[bytes, list[bytes]]]:
+        return Command((_SCANS[side.type], side.key, cursor, b"COUNT", b"%d" % self._step), as_scan)
+
+    def _look_at_entries(self, entries: Sequence[tuple[bytes, bytes]]) -> Plan[None]:
+        """Judge the records that stand in an entry of which their log says nothing."""
+        if not entries:
+            return
+        self.report.done += len(entries)
+        ids = list(dict.fromkeys(id for id, _ in entries))
+        rows = yield from call(Command((b"HMGET", self.schema.log_key, *ids), as_row))
+        logs = {id: (log or b"")[9:] for id, log in zip(ids, rows, strict=True)}
+        suspects: dict[bytes, dict[bytes, None]] = {}
+        for id, entry in entries:
+            if entry not in logs[id]:
+                suspects.setdefault(id, {})[entry] = None
+        yield from self._judge.settle([Case(id, tuple(found)) for id, found in suspects.items()], "entry")
+
+
+def _shaped(kind: bytes, with_token: bool) -> bool:
+    return kind == b"set" if with_token else kind in (b"zset", b"hash")
+
+
+def _entries(side: Side, items: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The ids in an index key, each with its entry as a log would tell of it."""
+    start = _KINDS[side.type] + side.path + b"\x1f"
+    if side.type == b"set":
+        for id in items:
+            yield id, start + side.token + b"\x1e"
+    elif side.type == b"zset":
+        for id in items[::2]:
+            yield id, start + b"\x1e"
+    else:
+        for token, id in zip(items[::2], items[1::2], strict=True):
+            yield id, start + token + b"\x1e"
