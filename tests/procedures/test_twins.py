@@ -63,7 +63,7 @@ def keyspace(ask: Callable[..., Any], now: int) -> dict[bytes, Any]:
     """Everything that stands in the database; moments near now are rounded away, as the two clocks differ a little."""
 
     def moment(text: bytes) -> Any:
-        return "soon" if abs(float(text) - now) < 60_000 else text
+        return "soon" if abs(float(text) - now) < 60_000 else float(text)
 
     found: dict[bytes, Any] = {}
     for key in ask(b"KEYS", b"*"):
