@@ -16,7 +16,7 @@ from redmodel.model import Model, Schema, schema_of
 from redmodel.plan.check_keys import KeyLook, Side
 from redmodel.plan.check_records import RecordLook
 from redmodel.plan.check_report import CheckReport, Sample, text_of
-from redmodel.plan.commands import as_int, as_row, hgetall, hset
+from redmodel.plan.commands import as_int, as_row, exists, hgetall, hset
 from redmodel.plan.core import Batch, Command, Plan, call, each
 from redmodel.plan.repair import Case, Judge, Source
 from redmodel.plan.scan import as_scan, read_schema
@@ -160,10 +160,11 @@ class Walk:
     def _end(self) -> Plan[None]:
         """A model with records says at its schema key what its keys mean."""
         schema, row = self.schema, self.report.index("schema")
-        if not self.report.records or schema.schema_key in self._judge.blocked:
+        if schema.schema_key in self._judge.blocked:
             return
-        if (yield from call(Command((b"EXISTS", schema.schema_key), as_int))):
-            row.ok += 1
+        there, ids = yield from each([exists(schema.schema_key), exists(schema.ids_key)])
+        row.ok += there
+        if there or not (ids or self.report.records):
             return
         row.add("missing", Sample("missing", "", text_of(schema.schema_key), ""))
         if self._write:

@@ -12,6 +12,9 @@ from redmodel.plan.commands import as_clock, as_int, as_raw, as_row, hmget, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.repair import Case, Judge, spell
 
+NUL = b"\x00"
+"""Stands before a stored text that begins with one itself."""
+
 SLACK = 20
 """Milliseconds by which two moments that mean the same may differ."""
 
@@ -94,7 +97,7 @@ class RecordLook:
         if not verdict.why:
             report.records += 1
             return verdict.entries
-        if verdict.field == schema.fields[0].name and not known:
+        if not known and values[0] not in (id, NUL + id):
             report.foreign.add(key, "", f"is a hash, and no {schema.name} with this id")
         else:
             report.unreadable.add(key, verdict.field, verdict.why)
