@@ -69,8 +69,8 @@ def _top(
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Look into a Redis keyspace by its models. Commands only read; demo and import write,
-    and backup makes a copy.
+    """Look into a Redis keyspace by its models. Commands only read; demo, import and index repair
+    write, and backup makes a copy.
 
     \b
     Data goes to stdout, notes to stderr. Exit codes: 0 clean, 1 differences, 2 wrong usage
@@ -362,6 +362,87 @@ def check_store(
         from redmodel.cli import check_store as command
 
         return command.check(directory, write=repair, yes=yes, form=_form(as_json, nl=False, as_csv=False))
+
+    _end(guard(body))
+
+
+index = typer.Typer(rich_markup_mode=None, context_settings=WIDTH)
+app.add_typer(index, name="index")
+
+ModelNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="MODEL", help="Class names or prefixes; else all models that --models names."),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option("--rate", metavar="N", min=1, help="Records and entries a second at most, as in --rate 5000."),
+]
+Cursor = Annotated[
+    str | None, typer.Option("--cursor", metavar="CURSOR", help="Where one that was stopped goes on; it says so.")
+]
+
+
+@index.callback()
+def _index() -> None:
+    """Check the indexes of models against their records, and repair them."""
+
+
+@index.command("check")
+def index_check(
+    models_to_check: ModelNames = None,
+    url: Url = None,
+    models: Models = None,
+    rate: Rate = None,
+    cursor: Cursor = None,
+    as_json: Json = False,
+) -> None:
+    """Compare every index entry with the records, also beside writers.
+
+    \b
+      redmodel index check
+      redmodel index check User --rate 5000 --json
+
+    Stale entries are of no living record, missing ones should be there, misplaced ones are of another value. It walks
+    with SCAN in steps of 500 and judges each doubtful record as one atomic step, so that writers cause no false alarm.
+    Exit codes: 0 clean, 1 drift, or something that a person must look at.
+    """
+
+    def body() -> int:
+        from redmodel.cli import index as command
+
+        form = _form(as_json, nl=False, as_csv=False)
+        return command.check(url, models or [], models_to_check or [], rate=rate, cursor=cursor, form=form)
+
+    _end(guard(body))
+
+
+@index.command("repair")
+def index_repair(
+    models_to_repair: ModelNames = None,
+    url: Url = None,
+    models: Models = None,
+    may_write: Annotated[bool, typer.Option("--write", help="Needed: a repair writes.")] = False,
+    rate: Rate = None,
+    cursor: Cursor = None,
+    as_json: Json = False,
+) -> None:
+    """Make every index entry what the records say, also beside writers.
+
+    \b
+      redmodel index repair User --write
+      redmodel index repair --write --rate 5000
+
+    Each record is mended as one atomic step that first looks whether it still holds what was read. Records are never
+    changed. Entries of fields that are not indexed any more are removed: use the newest version of the model.
+    Exit codes: 0 all that was wrong is mended, 1 something is left that a person must look at.
+    """
+
+    def body() -> int:
+        from redmodel.cli import index as command
+
+        form = _form(as_json, nl=False, as_csv=False)
+        names = models_to_repair or []
+        return command.repair(url, models or [], names, may_write=may_write, rate=rate, cursor=cursor, form=form)
 
     _end(guard(body))
 

@@ -24,6 +24,7 @@ class Catalog:
         self._models: dict[str, type[Model]] = {}
         for source in sources:
             self._add(_load(source))
+        self._own = list(self._models.values())
         if not {"airports", "visits"} & set(self._models):
             try:
                 self._add(_models_in(importlib.import_module(DEMO)))
@@ -33,6 +34,10 @@ class Catalog:
     def _add(self, models: Iterator[type[Model]]) -> None:
         for model in models:
             self._models.setdefault(schema_of(model).prefix, model)
+
+    def everything(self) -> list[type[Model]]:
+        """The user's models; those of the demo if there are none."""
+        return self._own or list(self._models.values())
 
     def at(self, prefix: str) -> type[Model] | None:
         """The model with this prefix."""

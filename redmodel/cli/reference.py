@@ -74,7 +74,7 @@ command. Without it, percentages are shares of the keys.
 | 1 | differences were found |
 | 2 | wrong usage, no such key or model, a condition that can't be answered, wrong password |
 | 3 | the server can't be reached |
-| 130 | stopped with Ctrl-C; `tree` shows what it had counted |
+| 130 | stopped with Ctrl-C; `tree` shows what it had counted, `index` also where to go on |
 
 Errors are one line, without passwords. `REDMODEL_DEBUG=1` adds where they come from.
 """
@@ -86,6 +86,10 @@ def page() -> str:
     for command in app.registered_commands:
         name = str(command.name or getattr(command.callback, "__name__", ""))
         parts += [f"## redmodel {name}\n", _help([name])]
+    for group in app.registered_groups:
+        for command in group.typer_instance.registered_commands if group.typer_instance else ():
+            name = f"{group.name} {command.name}"
+            parts += [f"## redmodel {name}\n", _help(name.split())]
     return "\n".join([*parts, _NOTES])
 
 

@@ -109,6 +109,12 @@ def open_for_looking(option: str | None) -> Backend:
     return open_backend(url, retry_seconds=patience(url), timeout=None)
 
 
+def open_for_writing(option: str | None) -> Database:
+    """A handle on a keyspace that is there, for a command that was told to write."""
+    url, _ = existing(option)
+    return Database(url, retry_seconds=patience(url))
+
+
 def open_for_backup(option: str | None) -> Database:
     """A handle on an embedded store that is there, owned or attached."""
     url, target = existing(option)
