@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         WrongType,
     )
     from redmodel.model import TTL, Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
+    from redmodel.plan.check_report import CheckReport
     from redmodel.plan.find import Page
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "AsyncQuery",
     "AuthenticationFailed",
     "BulkError",
+    "CheckReport",
     "Condition",
     "Conflict",
     "ConnectionFailed",
@@ -81,6 +83,7 @@ _PLACES = (
     "redmodel.errors",
     "redmodel.model",
     "redmodel.plan.find",
+    "redmodel.plan.check_report",
     "redmodel.database.query",
     "redmodel.database.database",
     "redmodel.database.database_async",

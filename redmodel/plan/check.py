@@ -163,7 +163,6 @@ class Walk:
         if schema.schema_key in self._judge.blocked:
             return
         there, ids = yield from each([exists(schema.schema_key), exists(schema.ids_key)])
-        row.ok += there
         if there or not (ids or self.report.records):
             return
         row.add("missing", Sample("missing", "", text_of(schema.schema_key), ""))

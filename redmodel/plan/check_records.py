@@ -75,7 +75,7 @@ class RecordLook:
         for id, (case, entries) in cases.items():
             if id not in doubtful:
                 self._count_right(case, entries)
-        yield from self._judge.settle([cases[id][0] for id in doubtful], "record")
+        yield from self._judge.settle([case for id, (case, _) in cases.items() if id in doubtful], "record")
 
     def _read_record(
         self, key: bytes, id: bytes, row: Reply, left: int, now: int, known: bool
