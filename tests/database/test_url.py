@@ -51,6 +51,8 @@ CANARY = "c4n4ry-s3cret"
         ("embedded://./x", Target("embedded", path="./x")),
         ("embedded://", Target("embedded", path="./redmodel-data")),
         ("embedded:///a%20b?appendfsync=always", Target("embedded", path="/a b", appendfsync="always")),
+        ("embedded://x?attach=no&mode=ro", Target("embedded", path="x", attach=False, mode="ro")),
+        ("embedded://x?retry_seconds=2&timeout=3", Target("embedded", path="x", retry_seconds=2, timeout=3)),
         ("embedded:///x?db=1", Target("embedded", path="/x", db=1)),
         ("memory://", Target("memory")),
         ("memory://shared", Target("memory", path="shared")),
@@ -104,6 +106,9 @@ def test_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
         ("unix://", "names the server's socket"),
         ("unix:///?db=0", "names the server's socket"),
         ("embedded:///x?appendfsync=sometimes", "always, everysec or no"),
+        ("embedded:///x?attach=perhaps", "yes or no"),
+        ("embedded:///x?mode=w", "rw or ro"),
+        ("redis://h?attach=no", "attach"),
         ("embedded:///x%00y", "NUL"),
     ],
 )

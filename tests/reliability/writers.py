@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import time
 
 from redmodel import AsyncDatabase, Database
 from tests.contract.models import Address, User, user
@@ -56,7 +57,7 @@ def update_async(url: str, seed: int, times: int) -> None:
     asyncio.run(main())
 
 
-def save_for_ever(url: str, seed: int, times: int) -> None:
+def save_for_ever(url: str, seed: int, times: int, pause: float = 0.0) -> None:
     """Save, change and delete records until killed; says each id that was acknowledged."""
     rng = random.Random(seed)
     with Database(url) as db:
@@ -70,9 +71,15 @@ def save_for_ever(url: str, seed: int, times: int) -> None:
                 db.delete(record)
             else:
                 print(record.id, flush=True)
+            time.sleep(pause)
 
 
-def save_for_ever_async(url: str, seed: int, times: int) -> None:
+def save_steadily(url: str, seed: int, times: int) -> None:
+    """The same at a pace that keeps the log small."""
+    save_for_ever(url, seed, times, 0.01)
+
+
+def save_steadily_async(url: str, seed: int, times: int) -> None:
     """The same by five tasks of one event loop."""
 
     async def one(db: AsyncDatabase, part: int) -> None:
@@ -87,6 +94,7 @@ def save_for_ever_async(url: str, seed: int, times: int) -> None:
                 await db.delete(record)
             else:
                 print(record.id, flush=True)
+            await asyncio.sleep(0.05)
 
     async def main() -> None:
         async with AsyncDatabase(url) as db:
@@ -97,5 +105,5 @@ def save_for_ever_async(url: str, seed: int, times: int) -> None:
 
 
 if __name__ == "__main__":
-    kinds = (update, update_async, save_for_ever, save_for_ever_async)
+    kinds = (update, update_async, save_for_ever, save_steadily, save_steadily_async)
     {kind.__name__: kind for kind in kinds}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
