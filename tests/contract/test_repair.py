@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from redmodel import Field, Indexed, Model
-from redmodel.errors import LayoutError, QueryError
+from redmodel.errors import LayoutError, QueryError, ReadOnly
 from redmodel.model import Condition
 from redmodel.plan.check_report import CheckReport
 from tests.contract.models import Session, User, user
@@ -387,6 +387,8 @@ def test_a_read_only_handle_checks(make_db: Callable[..., Any]) -> None:
     db, reader = make_db(), make_db(read_only=True)
     fill(db)
     assert reader.check(User).clean
+    with pytest.raises(ReadOnly):
+        reader.repair(User)
 
 
 def of_version(version: int) -> Any:
