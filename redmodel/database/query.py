@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
 from redmodel.errors import QueryError
-from redmodel.model import Condition, FieldRef, Model, Order, order_of
+from redmodel.model import Condition, FieldRef, Order, order_of
 from redmodel.plan import find as plans
+from redmodel.plan import projection
 from redmodel.plan.find import Page, Selection
 
-M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
-class _Builder(Generic[M]):
+class _Builder(Generic[R]):
     """What both builders share: each step gives a new builder, and none of them asks Redis anything."""
 
     __slots__ = ("_executor", "_selection")
 
-    def __init__(self, executor: Any, selection: Selection[M]) -> None:
+    def __init__(self, executor: Any, selection: Selection[R]) -> None:
         self._executor = executor
         self._selection = selection
 
@@ -49,7 +54,7 @@ class _Builder(Generic[M]):
         return f"<{type(self).__name__} {self._selection!r}>"
 
 
-class Query(_Builder[M]):
+class Query(_Builder[R]):
     """Records that meet conditions, for a `Database`; iterate over it, or call one of its terminals.
 
     >>> from redmodel import Database, Indexed, Model
@@ -64,17 +69,47 @@ class Query(_Builder[M]):
     __slots__ = ()
     _executor: Executor
 
-    def all(self) -> list[M]:
+    def only(self, *fields: FieldRef[Any] | str) -> Query[R]:
+        """Give records with their ids and these fields alone; they can be looked at, but not saved."""
+        return Query(self._executor, self._selection.project(projection.only(self._selection.model, fields)))
+
+    @overload
+    def values(self, a: FieldRef[A], /) -> Query[tuple[A]]: ...
+    @overload
+    def values(self, a: FieldRef[A], b: FieldRef[B], /) -> Query[tuple[A, B]]: ...
+    @overload
+    def values(self, a: FieldRef[A], b: FieldRef[B], c: FieldRef[C], /) -> Query[tuple[A, B, C]]: ...
+    @overload
+    def values(self, a: FieldRef[A], b: FieldRef[B], c: FieldRef[C], d: FieldRef[D], /) -> Query[tuple[A, B, C, D]]: ...
+    @overload
+    def values(self, *fields: FieldRef[Any] | str) -> Query[tuple[Any, ...]]: ...
+    def values(self, *fields: FieldRef[Any] | str) -> Query[Any]:
+        """Give a tuple of these fields' values for each record; name fields without an index as text."""
+        return Query(self._executor, self._selection.project(projection.values(self._selection.model, fields)))
+
+    def as_dicts(self, *fields: FieldRef[Any] | str) -> Query[dict[str, Any]]:
+        """Give a dictionary for each record, of all its fields or of these."""
+        return Query(self._executor, self._selection.project(projection.as_dicts(self._selection.model, fields)))
+
+    def ids(self) -> Query[Any]:
+        """Give the records' ids."""
+        return Query(self._executor, self._selection.project(projection.ids(self._selection.model)))
+
+    def all(self) -> list[R]:
         """Return all records: one round trip for the first thousand, one more for each further thousand."""
         return run(plans.find_all(self._selection), self._executor)
 
-    def first(self) -> M | None:
+    def first(self) -> R | None:
         """Return the first record, or None: one round trip."""
         return run(plans.find_first(self._selection), self._executor)
 
-    def one(self) -> M:
+    def one(self) -> R:
         """Return the only record: one round trip; raises NotFound or MultipleFound."""
         return run(plans.find_one(self._selection), self._executor)
+
+    def one_or_none(self) -> R | None:
+        """Return the only record, or None: one round trip; raises MultipleFound."""
+        return run(plans.find_one_or_none(self._selection), self._executor)
 
     def count(self) -> int:
         """Count the records that meet the conditions: one round trip."""
@@ -84,34 +119,66 @@ class Query(_Builder[M]):
         """Tell whether any record meets the conditions: one round trip."""
         return run(plans.find_count(self._selection), self._executor) > 0
 
-    def page(self, number: int = 1, *, size: int = 20) -> Page[M]:
+    def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""
         return run(plans.find_page(self._selection, number, size), self._executor)
 
-    def __iter__(self) -> Iterator[M]:
+    def __iter__(self) -> Iterator[R]:
         first = run(plans.answer(self._selection), self._executor)
         yield from first.records
         for at in range(0, len(first.rest), plans.ROWS):
             yield from run(plans.hydrate(self._selection, first.rest[at : at + plans.ROWS]), self._executor)
 
 
-class AsyncQuery(_Builder[M]):
+class AsyncQuery(_Builder[R]):
     """Records that meet conditions, for an `AsyncDatabase`; ``async for`` over it, await it, or await a terminal."""
 
     __slots__ = ()
     _executor: AsyncExecutor
 
-    async def all(self) -> list[M]:
+    def only(self, *fields: FieldRef[Any] | str) -> AsyncQuery[R]:
+        """Give records with their ids and these fields alone; they can be looked at, but not saved."""
+        return AsyncQuery(self._executor, self._selection.project(projection.only(self._selection.model, fields)))
+
+    @overload
+    def values(self, a: FieldRef[A], /) -> AsyncQuery[tuple[A]]: ...
+    @overload
+    def values(self, a: FieldRef[A], b: FieldRef[B], /) -> AsyncQuery[tuple[A, B]]: ...
+    @overload
+    def values(self, a: FieldRef[A], b: FieldRef[B], c: FieldRef[C], /) -> AsyncQuery[tuple[A, B, C]]: ...
+    @overload
+    def values(
+        self, a: FieldRef[A], b: FieldRef[B], c: FieldRef[C], d: FieldRef[D], /
+    ) -> AsyncQuery[tuple[A, B, C, D]]: ...
+    @overload
+    def values(self, *fields: FieldRef[Any] | str) -> AsyncQuery[tuple[Any, ...]]: ...
+    def values(self, *fields: FieldRef[Any] | str) -> AsyncQuery[Any]:
+        """Give a tuple of these fields' values for each record; name fields without an index as text."""
+        return AsyncQuery(self._executor, self._selection.project(projection.values(self._selection.model, fields)))
+
+    def as_dicts(self, *fields: FieldRef[Any] | str) -> AsyncQuery[dict[str, Any]]:
+        """Give a dictionary for each record, of all its fields or of these."""
+        return AsyncQuery(self._executor, self._selection.project(projection.as_dicts(self._selection.model, fields)))
+
+    def ids(self) -> AsyncQuery[Any]:
+        """Give the records' ids."""
+        return AsyncQuery(self._executor, self._selection.project(projection.ids(self._selection.model)))
+
+    async def all(self) -> list[R]:
         """Return all records: one round trip for the first thousand, one more for each further thousand."""
         return await run_async(plans.find_all(self._selection), self._executor)
 
-    async def first(self) -> M | None:
+    async def first(self) -> R | None:
         """Return the first record, or None: one round trip."""
         return await run_async(plans.find_first(self._selection), self._executor)
 
-    async def one(self) -> M:
+    async def one(self) -> R:
         """Return the only record: one round trip; raises NotFound or MultipleFound."""
         return await run_async(plans.find_one(self._selection), self._executor)
+
+    async def one_or_none(self) -> R | None:
+        """Return the only record, or None: one round trip; raises MultipleFound."""
+        return await run_async(plans.find_one_or_none(self._selection), self._executor)
 
     async def count(self) -> int:
         """Count the records that meet the conditions: one round trip."""
@@ -121,14 +188,14 @@ class AsyncQuery(_Builder[M]):
         """Tell whether any record meets the conditions: one round trip."""
         return await run_async(plans.find_count(self._selection), self._executor) > 0
 
-    async def page(self, number: int = 1, *, size: int = 20) -> Page[M]:
+    async def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""
         return await run_async(plans.find_page(self._selection, number, size), self._executor)
 
-    def __await__(self) -> Generator[Any, None, list[M]]:
+    def __await__(self) -> Generator[Any, None, list[R]]:
         return self.all().__await__()
 
-    async def __aiter__(self) -> AsyncIterator[M]:
+    async def __aiter__(self) -> AsyncIterator[R]:
         first = await run_async(plans.answer(self._selection), self._executor)
         for record in first.records:
             yield record

@@ -11,12 +11,14 @@ from redmodel.model.expressions import (
     Or,
     Order,
     order_of,
+    owner_of,
     path_of,
 )
 from redmodel.model.fields import TTL, Embedded, Field, Indexed, Key, Unique
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
 from redmodel.model.matching import matches
+from redmodel.model.references import reference
 from redmodel.model.schema import FieldSpec, Schema
 from redmodel.model.tokens import NULL, TOKEN_LIMIT
 
@@ -46,7 +48,9 @@ __all__ = [
     "matches",
     "new_id",
     "order_of",
+    "owner_of",
     "path_of",
+    "reference",
     "schema_of",
     "set_loaded",
 ]

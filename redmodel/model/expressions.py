@@ -206,6 +206,11 @@ def path_of(reference: FieldRef[Any]) -> str:
     return reference._redmodel_path  # pyright: ignore[reportPrivateUsage]
 
 
+def owner_of(reference: FieldRef[Any]) -> type[Any] | None:
+    """The model whose field a reference names."""
+    return reference._redmodel_model  # pyright: ignore[reportPrivateUsage]
+
+
 def order_of(key: FieldRef[Any] | Order) -> Order:
     """What ``order_by`` was given, as an :class:`Order`; QueryError if it is neither a field nor an order."""
     if isinstance(key, Order):

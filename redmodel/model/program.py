@@ -54,7 +54,9 @@ def _careful_encoder(codecs: Sequence[FieldCodec], slot: Any) -> Encoder:
         stored: list[bytes | None] = []
         for position, codec in enumerate(codecs):
             if codec.name not in values:
-                raise codec.refuse(None, "the object has no such value (was it made by model_construct?)")
+                raise codec.refuse(
+                    None, "the object has no such value (was it read by only(), or made by model_construct?)"
+                )
             value = values[codec.name]
             if position == 0:
                 stored.append(_write_id(value, codec))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
@@ -17,6 +17,7 @@ from redmodel.model.fields import TTL, IndexMark, KeyMark, buried_mark, marks_of
 from redmodel.model.identity import id_codec
 from redmodel.model.indexes import Entry, Index, find_indexes
 from redmodel.model.keys import side_key
+from redmodel.model.partial import Partial, make_partial
 from redmodel.model.program import compile_decoder, compile_encoder, verified
 from redmodel.model.shapes import read_model
 
@@ -26,6 +27,8 @@ LAYOUT = b"1"
 """The version of the key layout; it changes only together with a migration."""
 
 FIELD_LIMIT = 1000
+PARTIALS = 256
+"""Kinds of partial reads that are kept compiled for a model."""
 EXPIRES = b"@expires"
 
 
@@ -78,6 +81,7 @@ class Schema(Generic[M]):
         _check_side_keys(self.name, self.indexes)
         self.id_bytes: Callable[[object], bytes] = id_codec(self._codecs[0], shape.fields[names[0]], shape)
         """The bytes of an id that a user gives, validated as the id's type. Raises InvalidId."""
+        self._partials: dict[tuple[int, ...], Partial] = {}
         self.encode = self._encode_first
         self.decode = self._decode_first
 
@@ -146,6 +150,23 @@ class Schema(Generic[M]):
                 ) from error
             stored.append((spec.position, self._codecs[spec.position].write(part.__dict__[name])))
         return part, stored
+
+    def partial(self, names: Iterable[str]) -> Partial:
+        """How to read only these fields and the id. All are read where validators look at more than one of them."""
+        wanted = {0, *(spec.position for spec in self.fields if spec.name in set(names))}
+        positions = tuple(sorted(wanted))
+        found = self._partials.get(positions)
+        if found is None:
+            if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+                return Partial(self.columns, self.decode)
+            stored = [spec.stored for spec in self.fields]
+            timed = [position for position, _ in self.field_ttls]
+            found = make_partial(
+                self._codecs, positions, timed, stored.__getitem__, lambda p: stored[p] + EXPIRES, self._shape
+            )
+            if len(self._partials) < PARTIALS:
+                self._partials[positions] = found
+        return found
 
     def number(self, name: str) -> tuple[str, bytes, bytes]:
         """How a field is counted: ``i`` for whole numbers or ``f``, and the least and the most that it may hold.

@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import And, Compare, Condition, Model, Not, Or, Order, Schema, schema_of
+from redmodel.model import And, Compare, Condition, Not, Or, Order, Schema, schema_of
 from redmodel.model.matching import matcher
+from redmodel.model.partial import Partial
 from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.program import Program
+from redmodel.plan.projection import Projection
 from redmodel.plan.refusal import explain, explain_query
 from redmodel.procedures import FIND
 
-M = TypeVar("M", bound=Model)
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 ROWS = 1000
 """Rows that the procedure reads at most; more are fetched in batches of as many, so that no reply is unbounded."""
@@ -27,13 +30,13 @@ DEPTH = 100
 """Levels that conditions may be nested; a list of any length is one level."""
 
 
-class Page(NamedTuple, Generic[M]):
+class Page(NamedTuple, Generic[R]):
     """One page of records.
 
     ``items`` are its records, ``total`` counts all that meet the conditions, ``number`` starts at 1.
     """
 
-    items: list[M]
+    items: list[R]
     total: int
     number: int
     size: int
@@ -49,23 +52,23 @@ class Page(NamedTuple, Generic[M]):
         return self.number < self.pages
 
 
-class Answer(NamedTuple, Generic[M]):
+class Answer(NamedTuple, Generic[R]):
     """What one run of the procedure gives: the total, the first records, and the ids of further ones in order."""
 
     total: int
-    records: list[M]
+    records: list[R]
     rest: list[bytes]
 
 
-class Selection(Generic[M]):
+class Selection(Generic[R_co]):
     """Which records, in which order, from where and how many. Never changed: each step makes a new one."""
 
     # Not a frozen dataclass: making one would cost as much as compiling the query.
-    __slots__ = ("conditions", "limit", "model", "offset", "orders", "writes")
+    __slots__ = ("conditions", "limit", "model", "offset", "orders", "projection", "writes")
 
     def __init__(
         self,
-        model: type[M],
+        model: type[R_co],
         conditions: tuple[Condition, ...] = (),
         orders: tuple[Order, ...] = (),
         offset: int = 0,
@@ -73,18 +76,19 @@ class Selection(Generic[M]):
         writes: bool = True,
     ) -> None:
         if conditions:
-            schema = schema_of(model)
+            schema: Schema[Any] = schema_of(cast("Any", model))
             for condition in conditions:
                 _check(condition, schema)
-        self.model = model
+        self.model: type[Any] = model
         self.conditions = conditions
         self.orders = orders
         self.offset = offset
         self.limit = limit
+        self.projection: Projection | None = None
         self.writes = writes
 
-    def _with(self, **changes: Any) -> Selection[M]:
-        copy = cast("Selection[M]", object.__new__(Selection))
+    def _with(self, **changes: Any) -> Selection[R_co]:
+        copy = cast("Selection[R_co]", object.__new__(Selection))
         for name in Selection.__slots__:
             setattr(copy, name, changes.get(name, getattr(self, name)))
         return copy
@@ -92,19 +96,19 @@ class Selection(Generic[M]):
     def __repr__(self) -> str:
         return "Selection(" + ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__slots__) + ")"
 
-    def where(self, *conditions: Condition) -> Selection[M]:
+    def where(self, *conditions: Condition) -> Selection[R_co]:
         """Add conditions that must be met too; QueryError for one that no index of the model can answer."""
         schema = schema_of(self.model)
         for condition in conditions:
             _check(condition, schema)
         return self._with(conditions=self.conditions + conditions)
 
-    def order_by(self, *orders: Order) -> Selection[M]:
+    def order_by(self, *orders: Order) -> Selection[R_co]:
         """Order by these fields where the orders that are there end in a tie; QueryError if one has no order."""
         Program(schema_of(self.model)).orders(orders)
         return self._with(orders=self.orders + orders)
 
-    def slice(self, offset: int | None = None, limit: int | None = None) -> Selection[M]:
+    def slice(self, offset: int | None = None, limit: int | None = None) -> Selection[R_co]:
         """Skip and bound; neither may be negative."""
         for name, number in (("offset", offset), ("limit", limit)):
             if number is not None and (type(number) is not int or number < 0):
@@ -113,7 +117,18 @@ class Selection(Generic[M]):
             offset=self.offset if offset is None else offset, limit=self.limit if limit is None else limit
         )
 
-    def page(self, number: int, size: int) -> Selection[M]:
+    def project(self, projection: Projection) -> Selection[Any]:
+        """The same records, of which something else is given."""
+        return self._with(projection=projection)
+
+    def reading(self) -> Partial:
+        """The columns to read, and how a record is made of them: what is given, and what conditions are checked on."""
+        schema: Schema[Any] = schema_of(self.model)
+        if self.projection is None:
+            return Partial(schema.columns, schema.decode)
+        return schema.partial((*self.projection.fields, *_fields(self.conditions)))
+
+    def page(self, number: int, size: int) -> Selection[R_co]:
         """One page of it, in the order by id where no other is named, so that pages neither skip nor repeat."""
         if type(number) is not int or number < 1 or type(size) is not int or size < 1:
             raise QueryError(f"a page has a number and a size of at least 1, not number={number!r}, size={size!r}")
@@ -144,8 +159,21 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
         )
 
 
-def _command(selection: Selection[M], most: int, *, count: bool = False) -> Command[Reply]:
-    schema: Schema[M] = schema_of(selection.model)
+def _fields(conditions: Sequence[Condition]) -> list[str]:
+    """The fields that conditions look at."""
+    found: list[str] = []
+    for condition in conditions:
+        if isinstance(condition, Compare):
+            found.append(condition.path.partition(".")[0])
+        elif isinstance(condition, Not):
+            found += _fields((condition.condition,))
+        elif isinstance(condition, And | Or):
+            found += _fields(condition.conditions)
+    return found
+
+
+def _command(selection: Selection[R], most: int, *, count: bool = False) -> Command[Reply]:
+    schema: Schema[Any] = schema_of(selection.model)
     program = Program(schema)
     conditions = program.conditions(selection.conditions)
     # A page must not skip or repeat: without an order of its own it goes by id.
@@ -155,11 +183,12 @@ def _command(selection: Selection[M], most: int, *, count: bool = False) -> Comm
         return procedure(FIND, program.keys, (flags, b"0", b"-1", b"0", b"0", b"0", *conditions))
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
-    columns = (b"%d" % len(schema.columns), *schema.columns)
-    return procedure(FIND, program.keys, (flags, *bounds, *columns, b"%d" % (len(orders) // 3), *orders, *conditions))
+    columns = selection.reading().columns
+    counted = (b"%d" % len(columns), *columns)
+    return procedure(FIND, program.keys, (flags, *bounds, *counted, b"%d" % (len(orders) // 3), *orders, *conditions))
 
 
-def _ask(selection: Selection[M], command: Command[Reply]) -> Plan[Reply]:
+def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
     (reply,) = yield Batch((command,))
     if isinstance(reply, ReplyError):
         keys = command.args[3 : 3 + int(command.args[2])]
@@ -167,32 +196,36 @@ def _ask(selection: Selection[M], command: Command[Reply]) -> Plan[Reply]:
     return reply
 
 
-def _answer(selection: Selection[M], reply: Reply) -> Answer[M]:
+def _answer(selection: Selection[R], reply: Reply) -> Answer[R]:
     total, now, rows, rest = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes]]", reply)
     records = _decode(selection, rows, int(now))
     return Answer(total - (len(rows) - len(records)), records, rest)
 
 
-def _decode(selection: Selection[M], rows: Sequence[Sequence[bytes | None]], now: int) -> list[M]:
+def _decode(selection: Selection[R], rows: Sequence[Sequence[bytes | None]], now: int) -> list[R]:
     """The rows as records; one that does not meet the conditions (changed by another program) is left out."""
-    schema: Schema[M] = schema_of(selection.model)
-    decode, prefix = schema.decode, schema.record_prefix
+    schema: Schema[Any] = schema_of(selection.model)
+    decode, prefix = selection.reading().decode, schema.record_prefix
     records = [decode(row, now, prefix + (row[0] or b"")) for row in rows]
-    if not selection.conditions:
-        return records
-    meets = matcher(selection.conditions, schema)
-    return [record for record in records if meets(record)]
+    if selection.conditions:
+        meets = matcher(selection.conditions, schema)
+        records = [record for record in records if meets(record)]
+    if selection.projection is not None:
+        make = selection.projection.make
+        return [make(record) for record in records]
+    return records
 
 
-def answer(selection: Selection[M], most: int = ROWS) -> Plan[Answer[M]]:
+def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     """Run the procedure: one round trip."""
     return _answer(selection, (yield from _ask(selection, _command(selection, most))))
 
 
-def hydrate(selection: Selection[M], ids: Sequence[bytes]) -> Plan[list[M]]:
+def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
     """The records with these ids that still meet the conditions: one round trip."""
-    schema: Schema[M] = schema_of(selection.model)
-    commands: list[Command[Any]] = [hmget(schema.key(id), schema.columns) for id in ids]
+    schema: Schema[Any] = schema_of(selection.model)
+    columns = selection.reading().columns
+    commands: list[Command[Any]] = [hmget(schema.key(id), columns) for id in ids]
     if schema.field_ttls:
         commands.append(time())
     replies = yield Batch(tuple(commands))
@@ -207,7 +240,7 @@ def hydrate(selection: Selection[M], ids: Sequence[bytes]) -> Plan[list[M]]:
     return _decode(selection, rows, now)
 
 
-def find_all(selection: Selection[M]) -> Plan[list[M]]:
+def find_all(selection: Selection[R]) -> Plan[list[R]]:
     """All the records: one round trip for the first thousand, one more for each further thousand."""
     first = yield from answer(selection)
     records = first.records
@@ -216,19 +249,19 @@ def find_all(selection: Selection[M]) -> Plan[list[M]]:
     return records
 
 
-def find_page(selection: Selection[M], number: int, size: int) -> Plan[Page[M]]:
+def find_page(selection: Selection[R], number: int, size: int) -> Plan[Page[R]]:
     """One page and the total: one round trip."""
     found = yield from answer(selection.page(number, size), size)
     return Page(found.records, found.total, number, size)
 
 
-def find_first(selection: Selection[M]) -> Plan[M | None]:
+def find_first(selection: Selection[R]) -> Plan[R | None]:
     """The first record, or None: one round trip."""
     found = yield from answer(selection.slice(limit=1))
     return found.records[0] if found.records else None
 
 
-def find_one(selection: Selection[M]) -> Plan[M]:
+def find_one(selection: Selection[R]) -> Plan[R]:
     """The only record: one round trip; raises NotFound or MultipleFound."""
     found = yield from answer(selection.slice(limit=2))
     name = selection.model.__name__
@@ -243,7 +276,15 @@ def find_one(selection: Selection[M]) -> Plan[M]:
     return found.records[0]
 
 
-def find_count(selection: Selection[M]) -> Plan[int]:
+def find_one_or_none(selection: Selection[R]) -> Plan[R | None]:
+    """The only record, or None: one round trip; raises MultipleFound."""
+    try:
+        return (yield from find_one(selection))
+    except NotFound:
+        return None
+
+
+def find_count(selection: Selection[R]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
     reply = yield from _ask(selection, _command(selection, 0, count=True))
     return cast("list[int]", reply)[0]

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import assert_type
 
+from redmodel import AsyncDatabase, AsyncQuery, Database
 from redmodel.model import (
     TTL,
     Condition,
@@ -158,3 +159,15 @@ assert_type(Box[int](content=5).content, int)
 assert_type(schema_of(User), Schema[User])
 assert_type(schema_of(user), Schema[User])
 assert_type(matches(User.age >= 18, user), bool)
+
+query = Database("memory://").find(User)
+assert_type(query.all(), list[User])
+assert_type(query.values(User.email, User.age).all(), list[tuple[str, int]])
+assert_type(query.values(User.address.city).first(), tuple[str] | None)
+assert_type(query.values(User.name, User.age).one_or_none(), tuple[Any, ...] | None)
+assert_type(query.as_dicts().page(size=5).items, list[dict[str, Any]])
+assert_type(query.only("name").where(User.age > 3).one_or_none(), User | None)
+
+
+def awaited(db: AsyncDatabase) -> None:
+    assert_type(db.find(User).values(User.age), AsyncQuery[tuple[int]])

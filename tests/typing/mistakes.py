@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from redmodel import Database
 from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
 
 M = TypeVar("M", bound=Model)
@@ -75,3 +76,8 @@ user.tags.append(5)  # error
 user.address.city = 5  # error
 user.nothing = 5  # error
 number: int = user.email  # error
+
+query = Database("memory://").find(User)
+query.values(User.score)  # error
+query.only(User.score)  # error
+query.nothing()  # error
