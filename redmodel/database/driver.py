@@ -9,13 +9,17 @@ from collections.abc import Sequence
 from typing import NoReturn, Protocol, TypeVar
 
 from redmodel.errors import ReadOnly
+from redmodel.model import KEYSPACE
 from redmodel.plan.core import Batch, Plan, Reply
 
 R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """Sends a batch and brings its replies: one round trip. Error replies are values in the list."""
+    """Sends a batch and brings its replies: one round trip. Error replies are values in the list.
+
+    One that leads to data says in ``keyspace`` to which: equal for two executors on the same, else different.
+    """
 
     def execute(self, batch: Batch) -> Sequence[Reply]: ...
 
@@ -57,6 +61,8 @@ def _refusal() -> ReadOnly:
 def run(plan: Plan[R], executor: Executor) -> R:
     """Run a plan, blocking. An error of the executor is raised inside the plan, which may answer it."""
     execute = executor.execute
+    around = KEYSPACE.get()
+    KEYSPACE.set(getattr(executor, "keyspace", None))
     try:
         batch = next(plan)
         while True:
@@ -71,22 +77,28 @@ def run(plan: Plan[R], executor: Executor) -> R:
         return result
     finally:
         plan.close()
+        KEYSPACE.set(around)
 
 
 async def run_async(plan: Plan[R], executor: AsyncExecutor) -> R:
     """Run a plan, awaiting. Cancelling it closes the plan; the executor consumes replies that nobody waits for."""
     execute = executor.execute
+    around, here = KEYSPACE.get(), getattr(executor, "keyspace", None)
+    KEYSPACE.set(here)
     try:
         batch = next(plan)
         while True:
             try:
                 replies = await execute(batch)
             except Exception as error:
+                KEYSPACE.set(here)
                 batch = plan.throw(error)
             else:
+                KEYSPACE.set(here)  # one task may await several plans by turns
                 batch = plan.send(replies)
     except StopIteration as stop:
         result: R = stop.value
         return result
     finally:
         plan.close()
+        KEYSPACE.set(around)

@@ -177,6 +177,8 @@ class ClientExecutor(Patient):
     def __init__(self, client: redis.Redis, target: Target | None = None) -> None:
         super().__init__(target or target_of(client))
         self._pool: Any = client.connection_pool
+        if service := getattr(self._pool, "service_name", None):  # of Sentinel, whose connections change hosts
+            self.keyspace = self.keyspace, service
         self._client = client  # a client that is dropped closes its pool
 
     def execute(self, batch: Batch) -> Sequence[Reply]:
@@ -250,6 +252,8 @@ class AsyncClientExecutor(AsyncPatient):
     def __init__(self, client: redis.asyncio.Redis, target: Target | None = None) -> None:
         super().__init__(target or target_of(client))
         self._pool: Any = client.connection_pool
+        if service := getattr(self._pool, "service_name", None):  # of Sentinel, whose connections change hosts
+            self.keyspace = self.keyspace, service
         self._client = client  # a client that is dropped closes its pool
 
     async def execute(self, batch: Batch) -> Sequence[Reply]:

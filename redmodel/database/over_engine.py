@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class EngineExecutor:
     """Runs batches on an engine in this process, or through the process that has the store."""
 
-    __slots__ = ("_attached", "_closed", "_holder", "_session", "_trips", "target")
+    __slots__ = ("_attached", "_closed", "_holder", "_session", "_trips", "keyspace", "target")
 
     def __init__(self, target: Target) -> None:
         self._holder = Holder.join(target)
@@ -37,6 +37,7 @@ class EngineExecutor:
         self._closed = False
         self._trips = 0
         self.target = target
+        self.keyspace = self._holder.keyspace, target.db
 
     @property
     def holder(self) -> Holder:
@@ -126,10 +127,11 @@ class EngineExecutor:
 class AsyncEngineExecutor:
     """The same, awaited. It waits for nothing but the disk, under ``appendfsync=always``, and once for a batch."""
 
-    __slots__ = ("_attached", "_blocking")
+    __slots__ = ("_attached", "_blocking", "keyspace")
 
     def __init__(self, target: Target) -> None:
         self._blocking = EngineExecutor(target)
+        self.keyspace = self._blocking.keyspace
         self._attached: AsyncAttachedExecutor | None = None
 
     @property

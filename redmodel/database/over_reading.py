@@ -49,6 +49,7 @@ class ReadingExecutor:
 
     def __init__(self, inner: Executor) -> None:
         self._inner = inner
+        self.keyspace: object = getattr(inner, "keyspace", None)
 
     def execute(self, batch: Batch) -> Sequence[Reply]:
         """Execute a batch; raises `ReadOnly` for one that writes."""
@@ -64,6 +65,7 @@ class AsyncReadingExecutor:
 
     def __init__(self, inner: AsyncExecutor) -> None:
         self._inner = inner
+        self.keyspace: object = getattr(inner, "keyspace", None)
 
     async def execute(self, batch: Batch) -> Sequence[Reply]:
         """Execute a batch; raises `ReadOnly` for one that writes."""

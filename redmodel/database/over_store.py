@@ -61,6 +61,8 @@ class Holder:
         #: Why nothing can be done with it any more.
         self.refusal: str | None = None
         self._key = key
+        #: What tells this data from others'.
+        self.keyspace: object = key if key is not None else object()
         self._users = 0
         self._lock = Lock()
         self._server: OnDemandServer | None = None

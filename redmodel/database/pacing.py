@@ -43,6 +43,7 @@ class _PacedExecutor:
     def __init__(self, executor: Executor, work: Work[object]) -> None:
         self._executor = executor
         self._pace = _Pace(work)
+        self.keyspace: object = getattr(executor, "keyspace", None)
 
     def execute(self, batch: Batch) -> Sequence[Reply]:
         if pause := self._pace.pause():
@@ -59,6 +60,7 @@ class _AsyncPacedExecutor:
 
         self._executor = executor
         self._pace = _Pace(work)
+        self.keyspace: object = getattr(executor, "keyspace", None)
         self._sleep = asyncio.sleep
 
     async def execute(self, batch: Batch) -> Sequence[Reply]:

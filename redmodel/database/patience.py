@@ -47,6 +47,7 @@ class _Patience:
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.keyspace: object = target.keyspace
         self.round_trips: int = 0  # batches answered since the start; not exact when threads race
         self._closed = False
         self._met = False  # whether this server ever let us in: until then an error is told at once

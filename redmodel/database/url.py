@@ -81,6 +81,11 @@ class Target:
             return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         return self.path or ("this process's memory" if self.kind == "memory" else DEFAULT_DIRECTORY)
 
+    @property
+    def keyspace(self) -> object:
+        """What tells the server's data from others'; two names of one host count as two."""
+        return (self.path, self.db) if self.kind == "unix" else (self.host, self.port, self.db)
+
     def __str__(self) -> str:
         scheme = {"tcp": "redis", "tls": "rediss"}.get(self.kind, self.kind)
         who = quote(self.username, safe="") if self.username else ""

@@ -1,6 +1,6 @@
 """What a model is: its fields, keys, codecs, indexes and conditions. Pydantic only; no command, no I/O."""
 
-from redmodel.model.base import Model, loaded_values, schema_of, set_loaded
+from redmodel.model.base import Model, loaded_values, loaded_version, schema_of, set_loaded
 from redmodel.model.expressions import (
     And,
     Compare,
@@ -17,12 +17,14 @@ from redmodel.model.expressions import (
 from redmodel.model.fields import TTL, Embedded, Field, Indexed, Key, Unique
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
+from redmodel.model.loaded import KEYSPACE
 from redmodel.model.matching import matches
 from redmodel.model.references import reference
 from redmodel.model.schema import FieldSpec, Schema
 from redmodel.model.tokens import NULL, TOKEN_LIMIT
 
 __all__ = [
+    "KEYSPACE",
     "NULL",
     "TOKEN_LIMIT",
     "TTL",
@@ -45,6 +47,7 @@ __all__ = [
     "Schema",
     "Unique",
     "loaded_values",
+    "loaded_version",
     "matches",
     "new_id",
     "order_of",

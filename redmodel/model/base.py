@@ -19,6 +19,7 @@ from redmodel.model.declaration import check_names, declares_id
 from redmodel.model.fields import Field, span_milliseconds
 from redmodel.model.ids import new_id
 from redmodel.model.keys import check_prefix
+from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.references import reference
 from redmodel.model.registry import claim
 from redmodel.model.schema import Schema, key_fields
@@ -197,17 +198,30 @@ def _late_schema(cls: Any) -> Schema[Any]:
 _slot: Any = Model.__dict__["__redmodel_loaded__"]
 
 
-def loaded_values(obj: Model) -> Sequence[bytes | None] | None:
-    """What the record's fields held in Redis when it was read or saved last; None if it never was.
-
-    Copies and pickles of a record don't carry it.
-    """
+def _memory(obj: Model) -> Memory | None:
     try:
-        return cast("Sequence[bytes | None] | None", _slot.__get__(obj))
+        found = cast("Memory | None", _slot.__get__(obj))
     except AttributeError:
         return None
+    return found if found is not None and found[0] == KEYSPACE.get() else None
 
 
-def set_loaded(obj: Model, values: Sequence[bytes | None] | None) -> None:
-    """Remembers what the record's fields now hold in Redis, or forgets it."""
-    _slot.__set__(obj, values)
+def loaded_values(obj: Model) -> Sequence[bytes | None] | None:
+    """What the record's fields held in Redis when it was read or saved last.
+
+    None if it never was, or in another keyspace than the one that the plan runs in. Copies and pickles of a record
+    don't carry it.
+    """
+    found = _memory(obj)
+    return None if found is None else found[1]
+
+
+def loaded_version(obj: Model) -> bytes | None:
+    """The version that a record of a versioned model had then; None where there is none."""
+    found = _memory(obj)
+    return None if found is None else found[2]
+
+
+def set_loaded(obj: Model, values: Sequence[bytes | None] | None, version: bytes | None = None) -> None:
+    """Remembers what the record's fields now hold in the keyspace that the plan runs in, or forgets it."""
+    _slot.__set__(obj, None if values is None else (KEYSPACE.get(), values, version))

@@ -15,6 +15,7 @@ from pydantic_core import SchemaValidator
 from redmodel.errors import DecodeError, EncodingError, InvalidId
 from redmodel.model.codec import FieldCodec, storage_config, with_definitions
 from redmodel.model.keys import ID_LIMIT, check_id_bytes
+from redmodel.model.loaded import KEYSPACE
 from redmodel.model.scalars import NUL, unescape
 from redmodel.model.shapes import Core, ModelShape, mentions
 
@@ -48,9 +49,10 @@ def _careful_encoder(codecs: Sequence[FieldCodec], slot: Any) -> Encoder:
     def careful(obj: Any) -> list[bytes | None]:
         values = obj.__dict__
         try:
-            before = loaded(obj)
+            memory = loaded(obj)
         except AttributeError:
-            before = None
+            memory = None
+        before = None if memory is None else memory[1]
         stored: list[bytes | None] = []
         for position, codec in enumerate(codecs):
             if codec.name not in values:
@@ -215,6 +217,7 @@ def compile_decoder(
         "NUL": NUL,
         "ONE": b"\x01",
         "remember": slot.__set__,
+        "here": KEYSPACE.get,
         "validate": validator.validate_python,
         "explain": _explainer(codecs, model),
     }
@@ -234,7 +237,7 @@ def compile_decoder(
     strict = mentions(schema, "strict", True)
     aliases = any(codec.flags for codec in codecs)
     flags = (", strict=False" if strict else "") + (", by_alias=False, by_name=True" if aliases else "")
-    lines += [f"    obj = validate(d{flags})", "    remember(obj, stored)", "    return obj"]
+    lines += [f"    obj = validate(d{flags})", "    remember(obj, (here(), stored, None))", "    return obj"]
     return cast("Decoder", _compile("decode(values, now_ms, key)", lines, "explain(values, key, error)", names, model))
 
 

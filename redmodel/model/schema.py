@@ -17,6 +17,7 @@ from redmodel.model.fields import TTL, IndexMark, KeyMark, buried_mark, marks_of
 from redmodel.model.identity import id_codec
 from redmodel.model.indexes import Entry, Index, find_indexes
 from redmodel.model.keys import side_key
+from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.partial import Partial, make_partial
 from redmodel.model.program import compile_decoder, compile_encoder, verified
 from redmodel.model.shapes import read_model
@@ -115,9 +116,10 @@ class Schema(Generic[M]):
         """Let ``obj`` show fields as they were written to Redis; what else was changed in it stays to be saved."""
         object.__setattr__(obj, "__dict__", {**obj.__dict__, **values})
         obj.__pydantic_fields_set__.update(values)
-        known = getattr(obj, "__redmodel_loaded__", None)
-        if known is not None:
-            self._slot.__set__(obj, [stored.get(position, value) for position, value in enumerate(known)])
+        memory: Memory | None = getattr(obj, "__redmodel_loaded__", None)
+        if memory is not None and memory[0] == KEYSPACE.get():
+            known = [stored.get(position, value) for position, value in enumerate(memory[1])]
+            self._slot.__set__(obj, (memory[0], known, memory[2]))
 
     def part(self, changes: Mapping[str, object]) -> tuple[M, list[tuple[int, bytes | None]]]:
         """Some fields of a record that is not at hand: their values, validated one by one, and their stored forms.
