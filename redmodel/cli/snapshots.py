@@ -18,9 +18,11 @@ from redmodel.cli.tree import progress
 from redmodel.database.backend import open_backend
 from redmodel.engine.engine import Engine, now_ms
 from redmodel.engine.storage import open_storage
+from redmodel.engine.storage.dump import dump_key
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.rdb import Entry, Report, load_into, payload, read, save_from
 from redmodel.engine.storage.rdb.writing import SnapshotWriter
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.stream import Stream
 from redmodel.engine.values.types import TYPE_NAMES
 from redmodel.errors import ReplyError
@@ -158,20 +160,45 @@ def _load_into_server(client: Any, entries: list[Entry], *, replace: bool, where
         raise Refused(f"{where} holds {keys:,} keys: --replace deletes them first")
     if keys:
         client.flushall()
+    timeless = 0
     with progress("load", "keys") as advance:
         for start in range(0, len(entries), _BATCH):
             batch = entries[start : start + _BATCH]
             pipe = client.pipeline(transaction=False)
-            for entry in batch:
+            timed: list[int] = []
+            for number, entry in enumerate(batch):
                 version = 10 if type(entry.value) is Stream else _OLD
-                data = payload.dump(entry.value, version)
+                value = entry.value
+                fields = dict(value) if type(value) is ExpiringHash else None
                 pipe.execute_command("SELECT", entry.database)
-                pipe.restore(entry.key, entry.deadline or 0, data, absttl=True)
+                pipe.restore(entry.key, entry.deadline or 0, payload.dump(fields or value, version), absttl=True)
+                if fields is not None:
+                    timed.append(number)
             replies = pipe.execute(raise_on_error=False)[1::2]
             for entry, reply in zip(batch, replies, strict=True):
                 if isinstance(reply, Exception):
                     raise ReplyError(f"{reply}: at the key {spell_key(entry.key)}; what came before it is loaded")
+            for number in timed:
+                timeless += not _set_field_deadlines(client, batch[number])
             advance(start + len(batch), len(entries))
+    if timeless:
+        note(f"{where} has no times to live for fields (Redis 7.4 has): {timeless:,} hashes keep all fields")
+
+
+def _set_field_deadlines(client: Any, entry: Entry) -> bool:
+    """Give the fields of a hash that is loaded their deadlines; False where the server knows none."""
+    from redis.exceptions import ResponseError
+
+    client.execute_command("SELECT", entry.database)
+    for _, command in dump_key(entry.database, entry.key, entry.value, None):
+        if command[0] == b"HPEXPIREAT":
+            try:
+                client.execute_command(*command)
+            except ResponseError as error:
+                if "unknown command" in str(error):
+                    return False
+                raise
+    return True
 
 
 def _save_from_server(client: Any, path: Path, advance: Callable[[int, int], None]) -> tuple[int, int]:

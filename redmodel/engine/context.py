@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
 from redmodel.errors import ReplyError
@@ -82,7 +83,10 @@ class Context:
         database = self.database
         if key in database.deadlines:
             self.expire(key)
-        return database.values.get(key)
+        value = database.values.get(key)
+        if type(value) is ExpiringHash:
+            return self.living(key, value)
+        return value
 
     def string_at(self, key: bytes) -> bytes | None:
         """The string at a key, None if there is no key, or WRONGTYPE."""
@@ -92,7 +96,8 @@ class Context:
         value = database.values.get(key)
         if value is None or type(value) is bytes:
             return value
-        raise ReplyError(texts.WRONG_TYPE)
+        self._other_type(key, value)
+        return None
 
     def hash_at(self, key: bytes) -> dict[bytes, bytes] | None:
         """The hash at a key, None if there is no key, or WRONGTYPE."""
@@ -102,6 +107,8 @@ class Context:
         value = database.values.get(key)
         if value is None or type(value) is dict:
             return value
+        if type(value) is ExpiringHash:
+            return self.living(key, value)
         raise ReplyError(texts.WRONG_TYPE)
 
     def set_at(self, key: bytes) -> set[bytes] | None:
@@ -112,7 +119,8 @@ class Context:
         value = database.values.get(key)
         if value is None or type(value) is set:
             return value
-        raise ReplyError(texts.WRONG_TYPE)
+        self._other_type(key, value)
+        return None
 
     def sorted_set_at(self, key: bytes) -> SortedSet | None:
         """The sorted set at a key, None if there is no key, or WRONGTYPE."""
@@ -122,7 +130,8 @@ class Context:
         value = database.values.get(key)
         if value is None or type(value) is SortedSet:
             return value
-        raise ReplyError(texts.WRONG_TYPE)
+        self._other_type(key, value)
+        return None
 
     def list_at(self, key: bytes) -> deque[bytes] | None:
         """The list at a key, None if there is no key, or WRONGTYPE."""
@@ -132,7 +141,8 @@ class Context:
         value = database.values.get(key)
         if value is None or type(value) is deque:
             return value
-        raise ReplyError(texts.WRONG_TYPE)
+        self._other_type(key, value)
+        return None
 
     def stream_at(self, key: bytes) -> Stream | None:
         """The stream at a key, None if there is no key, or WRONGTYPE."""
@@ -142,7 +152,8 @@ class Context:
         value = database.values.get(key)
         if value is None or type(value) is Stream:
             return value
-        raise ReplyError(texts.WRONG_TYPE)
+        self._other_type(key, value)
+        return None
 
     def expire(self, key: bytes) -> bool:
         """Remove a key that has a deadline if it has passed, and say whether it had."""
@@ -156,12 +167,42 @@ class Context:
             self.effects.append((database.number, (b"DEL", key)))
         return True
 
+    def living(self, key: bytes, fields: ExpiringHash) -> ExpiringHash | None:
+        """A hash without the fields whose deadline has passed; None if none is left, and the key is gone."""
+        if self.loading or not fields.deadlines:
+            return fields
+        gone = fields.take_due(self.now())
+        if gone:
+            database = self.database
+            if not fields:
+                database.remove(key)
+            if database.watchers:
+                database.wake((key,))
+            if self.logging:
+                self.effects.append((database.number, (b"HDEL", key, *gone)))
+        return fields or None
+
+    def _other_type(self, key: bytes, value: Value) -> None:
+        """Refuse a value of another type, unless it is a hash that has just lost its last field."""
+        if type(value) is not ExpiringHash or self.living(key, value) is not None:
+            raise ReplyError(texts.WRONG_TYPE)
+
     def expire_due(self, most: int) -> int:
-        """Remove up to ``most`` keys of the database whose deadline has passed, and count them."""
-        if self.loading or not self.database.due:
+        """Remove up to ``most`` keys of the database whose deadline has passed, and count them.
+
+        Fields whose deadline has passed are removed too, of up to ``most`` hashes.
+        """
+        if self.loading:
             return 0
+        if self.database.field_due:
+            for _ in range(most):
+                found = self.database.next_fields_due(self.now())
+                if found is None:
+                    break
+                if self.living(*found) is not None:
+                    self.database.queue_fields(*found)
         gone = 0
-        while gone < most and (key := self.database.next_due(self.now())) is not None:
+        while self.database.due and gone < most and (key := self.database.next_due(self.now())) is not None:
             gone += self.expire(key)
         return gone
 

@@ -246,7 +246,7 @@ class Engine:
             context.moment = 0
             gone = 0
             for database in self.databases:
-                if database.due:
+                if database.due or database.field_due:
                     context.database = database
                     gone += context.expire_due(most)
             self._adopt(context.session)

@@ -10,11 +10,14 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from redmodel.engine.scan_order import ScanOrders
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.stream import Stream
 
 if TYPE_CHECKING:
     from redmodel.engine.session import Session
     from redmodel.engine.values.types import Value
+
+_FEW = 64
 
 
 class Keyspace:
@@ -24,7 +27,7 @@ class Keyspace:
     through the methods, so that a deadline never outlives its key.
     """
 
-    __slots__ = ("deadlines", "due", "number", "scans", "values", "watchers")
+    __slots__ = ("_field_due_most", "deadlines", "due", "field_due", "number", "scans", "values", "watchers")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -33,6 +36,9 @@ class Keyspace:
         self.deadlines: dict[bytes, int] = {}
         #: A heap of (deadline, key) with at least one entry for each of ``deadlines``; outdated entries are skipped.
         self.due: list[tuple[int, bytes]] = []
+        #: A heap of (deadline, key) for the hashes some of whose fields expire; outdated entries are skipped.
+        self.field_due: list[tuple[int, bytes]] = []
+        self._field_due_most = _FEW
         self.watchers: dict[bytes, set[Session]] = {}
         self.scans = ScanOrders()
 
@@ -41,6 +47,9 @@ class Keyspace:
         self.values[key] = value
         if self.deadlines:
             self.deadlines.pop(key, None)
+        if type(value) is ExpiringHash:
+            value.queued = None
+            self.queue_fields(key, value)
 
     def remove(self, key: bytes) -> None:
         """Remove a key that is there."""
@@ -70,11 +79,47 @@ class Keyspace:
                 return key
         return None
 
+    def queue_fields(self, key: bytes, fields: ExpiringHash) -> None:
+        """Note when the next field of a hash is due, after its deadlines have changed. Cost: O(log n)."""
+        earliest = fields.earliest()
+        if earliest is None or (fields.queued is not None and fields.queued <= earliest):
+            return
+        fields.queued = earliest
+        heappush(self.field_due, (earliest, key))
+        if len(self.field_due) > self._field_due_most:
+            living = {(value.queued, name): value for _, name in self.field_due if (value := self._expiring(name))}
+            self.field_due = [(when, name) for when, name in living if when is not None]
+            heapify(self.field_due)
+            self._field_due_most = 2 * len(self.field_due) + _FEW
+
+    def _expiring(self, key: bytes) -> ExpiringHash | None:
+        value = self.values.get(key)
+        return value if type(value) is ExpiringHash else None
+
+    def next_fields_due(self, now: int) -> tuple[bytes, ExpiringHash] | None:
+        """Take a hash of which a field's deadline is before ``now`` off the heap; None if there is none.
+
+        Cost: O(log n), amortised over outdated entries.
+        """
+        due = self.field_due
+        while due and due[0][0] < now:
+            deadline, key = heappop(due)
+            fields = self._expiring(key)
+            if fields is not None and fields.queued == deadline:
+                fields.queued = None
+                return key, fields
+        return None
+
+    def has_expiring_fields(self) -> bool:
+        """Whether any field of any hash has a deadline. Cost: O(hashes that have or had one)."""
+        return any(fields.deadlines for _, key in self.field_due if (fields := self._expiring(key)) is not None)
+
     def clear(self) -> None:
         """Remove every key."""
         self.values.clear()
         self.deadlines.clear()
         self.due.clear()
+        self.field_due.clear()
         self.scans.clear()
 
     def swap(self, other: Keyspace) -> None:
@@ -82,6 +127,7 @@ class Keyspace:
         self.values, other.values = other.values, self.values
         self.deadlines, other.deadlines = other.deadlines, self.deadlines
         self.due, other.due = other.due, self.due
+        self.field_due, other.field_due = other.field_due, self.field_due
         self.scans, other.scans = other.scans, self.scans
 
     def wake(self, keys: Iterable[bytes]) -> None:
@@ -102,3 +148,6 @@ class Keyspace:
                 value.check()
             else:
                 assert type(value) is bytes or len(value) > 0, key
+            if type(value) is ExpiringHash:
+                value.check()
+                assert not value.deadlines or (value.queued, key) in self.field_due, key

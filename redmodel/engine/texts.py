@@ -40,6 +40,11 @@ EXPIRE_GT_AND_LT = "ERR GT and LT options at the same time are not compatible"
 
 HASH_NOT_AN_INTEGER = "ERR hash value is not an integer"
 HASH_NOT_A_FLOAT = "ERR hash value is not a float"
+FIELD_EXPIRE_NEGATIVE = "ERR invalid expire time, must be >= 0"
+FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position"
+NUMFIELDS_POSITIVE = "ERR Parameter `numFields` should be greater than 0"
+NUMFIELDS_WRONG = "ERR The `numfields` parameter must match the number of arguments"
+NUMBER_OF_FIELDS = "ERR Number of fields must be a positive integer"
 
 ZADD_NX_XX = "ERR XX and NX options at the same time are not compatible"
 ZADD_NX_GT_LT = "ERR GT, LT, and/or NX options at the same time are not compatible"

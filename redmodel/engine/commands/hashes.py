@@ -10,6 +10,7 @@ from redmodel.engine.commands.numbers import add_floats, read_float
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Pairs, Reply
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -44,8 +45,15 @@ def hset(context: Context, args: Args) -> Reply:
         fields = context.database.values[key] = {}
     before = len(fields)
     fields.update(zip(args[2::2], args[3::2]))  # noqa: B905 (the arity was checked)
+    if type(fields) is not dict:
+        _forget(fields, args[2::2])
     context.touch(key)
     return len(fields) - before
+
+
+def _forget(fields: dict[bytes, bytes], replaced: Args) -> None:
+    if isinstance(fields, ExpiringHash):
+        fields.forget(replaced)
 
 
 @TABLE.handles("HMSET")
@@ -113,6 +121,8 @@ def hdel(context: Context, args: Args) -> Reply:
     before = len(fields)
     for field in args[2:]:
         fields.pop(field, None)
+    if type(fields) is not dict:
+        _forget(fields, args[2:])
     gone = before - len(fields)
     if gone:
         if not fields:
@@ -163,6 +173,8 @@ def hincrbyfloat(context: Context, args: Args) -> Reply:
     value = add_floats(before, amount)
     _set_field(context, key, fields, field, value)
     context.effect(b"HSET", key, field, value)
+    if isinstance(fields, ExpiringHash) and field in fields.deadlines:
+        context.effect(b"HPEXPIREAT", key, b"%d" % fields.deadlines[field], b"FIELDS", b"1", field)
     return value
 
 

@@ -90,7 +90,9 @@ def dbsize(context: Context, args: Args) -> Reply:
 
 def _expire_all(context: Context) -> None:
     # What is counted or listed here must not hold keys that every other command says are gone.
-    context.expire_due(len(context.database.deadlines))
+    database = context.database
+    if database.deadlines or database.field_due:
+        context.expire_due(len(database.deadlines) + len(database.field_due))
 
 
 @TABLE.handles("RENAME")

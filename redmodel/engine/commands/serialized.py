@@ -10,6 +10,7 @@ from redmodel.engine.arguments import INT_MAX, integer
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Reply
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -50,7 +51,12 @@ def restore(context: Context, args: Args) -> Reply:
         ttl += context.now()
     if ttl > INT_MAX:
         ttl = -1  # Redis' sum overflows, and is a time long past
-    if ttl and not context.loading and ttl <= context.now():
+    if type(value) is ExpiringHash and not context.loading:
+        value.take_due(context.now())
+        dead = not value
+    else:
+        dead = False
+    if dead or (ttl and not context.loading and ttl <= context.now()):
         if old is not None:
             context.database.remove(key)
             context.effect(b"DEL", key)

@@ -44,7 +44,7 @@ def get(context: Context, args: Args) -> Reply:
     value = database.values.get(key)
     if value is None or type(value) is bytes:
         return value
-    raise texts.wrong_type()
+    return context.string_at(key)
 
 
 @TABLE.handles("SET")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from redmodel.engine.commands import (
     connection,
     expiry,
+    hash_expiry,
     hashes,
     keys,
     lists,
@@ -35,6 +36,7 @@ COMMANDS: dict[bytes, Command] = collect(
         strings.TABLE,
         numbers.TABLE,
         hashes.TABLE,
+        hash_expiry.TABLE,
         lists.TABLE,
         sets.TABLE,
         sorted_sets.TABLE,

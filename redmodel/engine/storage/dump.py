@@ -10,6 +10,7 @@ from typing import Any
 from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.snapshot import FrozenScores
 from redmodel.engine.storage.dump_streams import stream_commands
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
 
@@ -52,6 +53,17 @@ def _hash(key: bytes, value: dict[bytes, bytes]) -> Iterator[tuple[bytes, ...]]:
         yield (b"HSET", key, *(part for pair in chunk for part in pair))
 
 
+def _expiring_hash(key: bytes, value: ExpiringHash) -> Iterator[tuple[bytes, ...]]:
+    yield from _hash(key, value)
+    by_deadline: dict[int, list[bytes]] = {}
+    for field, deadline in value.deadlines.items():
+        by_deadline.setdefault(deadline, []).append(field)
+    for deadline, fields in by_deadline.items():
+        for at in range(0, len(fields), _CHUNK):
+            chunk = fields[at : at + _CHUNK]
+            yield (b"HPEXPIREAT", key, b"%d" % deadline, b"FIELDS", b"%d" % len(chunk), *chunk)
+
+
 def _list(key: bytes, value: deque[bytes]) -> Iterator[tuple[bytes, ...]]:
     items = iter(value)
     while chunk := list(islice(items, _CHUNK)):
@@ -79,6 +91,7 @@ _COMMANDS = _Table(
     {
         bytes: _string,
         dict: _hash,
+        ExpiringHash: _expiring_hash,
         deque: _list,
         set: _set,
         SortedSet: _sorted_set,

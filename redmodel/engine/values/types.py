@@ -9,6 +9,7 @@ from collections import deque
 from typing import TypeAlias
 
 from redmodel.engine.arguments import parse_integer
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
 
@@ -21,6 +22,7 @@ TYPE_NAMES: dict[type, bytes] = {
     set: b"set",
     SortedSet: b"zset",
     dict: b"hash",
+    ExpiringHash: b"hash",
     Stream: b"stream",
 }
 """Redis' name of each container."""
@@ -28,6 +30,8 @@ TYPE_NAMES: dict[type, bytes] = {
 
 def copied(value: Value) -> Value:
     """A copy that shares nothing that can change."""
+    if type(value) is ExpiringHash:
+        return value.twin()
     return value if isinstance(value, bytes) else value.copy()
 
 
@@ -43,9 +47,10 @@ def encoding(value: Value) -> bytes:
     if type(value) is set:
         small = len(value) <= 512 and all(len(item) <= 20 and parse_integer(item) is not None for item in value)
         return b"intset" if small else b"hashtable"
-    if type(value) is dict:
+    if isinstance(value, dict):
         small = len(value) <= 128 and all(len(f) <= 64 and len(v) <= 64 for f, v in value.items())
-        return b"listpack" if small else b"hashtable"
+        packed = b"listpackex" if type(value) is ExpiringHash else b"listpack"
+        return packed if small else b"hashtable"
     if type(value) is SortedSet:
         return b"listpack" if len(value) <= 128 and all(len(m) <= 64 for m in value) else b"skiplist"
     if type(value) is deque:

@@ -8,6 +8,9 @@ NEWEST = 12
 WRITTEN = 10
 """The version that is written: redis-server 7.0's, which every later one reads."""
 
+WRITTEN_WITH_FIELD_DEADLINES = 12
+"""The version that is written where fields of hashes have deadlines: Redis 7.4's, which no older one reads."""
+
 CHECKSUM_FROM = 5
 """Files of this version and later end in a checksum."""
 

@@ -16,6 +16,7 @@ from redmodel.engine.arguments import parse_integer, strtod
 from redmodel.engine.storage.rdb import codes, packed
 from redmodel.engine.storage.rdb.primitives import BadData, NeedMore, read_count, read_length, read_string
 from redmodel.engine.storage.rdb.streams import stream_decoder
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.types import Value
 
@@ -23,19 +24,6 @@ Decoder: TypeAlias = Callable[[bytes, int], tuple[Value, int]]
 
 _PLAIN_NODE, _PACKED_NODE = 1, 2
 _SPECIAL_SCORES = {253: None, 254: inf, 255: -inf}
-
-
-class HashWithDeadlines(dict[bytes, bytes]):
-    """A hash some of whose fields have a time, in unix milliseconds, after which they are gone."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.deadlines: dict[bytes, int] = {}
-
-    def live(self, now: int) -> dict[bytes, bytes]:
-        """The fields that are not gone yet, without their deadlines."""
-        deadlines = self.deadlines
-        return {field: value for field, value in self.items() if deadlines.get(field, now) >= now}
 
 
 def _string(buffer: bytes, position: int) -> tuple[bytes, int]:
@@ -212,19 +200,19 @@ def _packed_sorted_set(unpack: Callable[[bytes], list[bytes]]) -> Decoder:
 def _hash_with_deadlines(*, relative: bool) -> Decoder:
     """Each field with its deadline; since 7.4 was finished, as what is more than the earliest one of them."""
 
-    def decode(buffer: bytes, position: int) -> tuple[HashWithDeadlines, int]:
+    def decode(buffer: bytes, position: int) -> tuple[ExpiringHash, int]:
         start = position
         earliest = 0
         if relative:
             earliest, position = _milliseconds(buffer, position)
         count, position = read_count(buffer, position)
-        found = HashWithDeadlines()
+        found = ExpiringHash()
         for _ in range(count):
             deadline, position = read_length(buffer, position)
             field, position = read_string(buffer, position)
             found[field], position = read_string(buffer, position)
             if deadline:
-                found.deadlines[field] = deadline + earliest - 1 if relative else deadline
+                found.set_deadline(field, deadline + earliest - 1 if relative else deadline)
         if len(found) != count:
             raise BadData(start, "a hash that holds a field twice")
         return found, position
@@ -235,20 +223,20 @@ def _hash_with_deadlines(*, relative: bool) -> Decoder:
 def _packed_hash_with_deadlines(*, earliest_first: bool) -> Decoder:
     """A listpack of field, value and deadline in turn, where 0 is none."""
 
-    def decode(buffer: bytes, position: int) -> tuple[HashWithDeadlines, int]:
+    def decode(buffer: bytes, position: int) -> tuple[ExpiringHash, int]:
         if earliest_first:
             _, position = _milliseconds(buffer, position)
         parts, after = _blob(buffer, position, packed.listpack)
         if len(parts) % 3:
             raise BadData(position, "a field without its value or its time")
-        found = HashWithDeadlines()
+        found = ExpiringHash()
         for field, value, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
             deadline = parse_integer(text)
             if deadline is None or deadline < 0:
                 raise BadData(position, "a field whose time is no number")
             found[field] = value
             if deadline:
-                found.deadlines[field] = deadline
+                found.set_deadline(field, deadline)
         if 3 * len(found) != len(parts):
             raise BadData(position, "a hash that holds a field twice")
         return found, after

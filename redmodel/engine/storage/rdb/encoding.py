@@ -15,6 +15,7 @@ from typing import Any
 from redmodel.engine.storage.rdb import codes
 from redmodel.engine.storage.rdb.primitives import length, string
 from redmodel.engine.storage.rdb.streams import stream_pieces
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
 from redmodel.engine.values.types import Value
@@ -31,6 +32,8 @@ def encoded(value: Value) -> tuple[int, Iterable[bytes]]:
     Raises:
         TypeError: a container that is not in the table of this module, and would be lost.
     """
+    if type(value) is ExpiringHash and not value.deadlines:
+        return codes.HASH, _hash(value)
     kind, encode = _ENCODERS[type(value)]
     return kind, encode(value)
 
@@ -63,6 +66,20 @@ def _field(field: bytes) -> bytes:
     return written
 
 
+def _expiring_hash(value: ExpiringHash) -> Iterator[bytes]:
+    """Each field with how much later than the earliest it is due, plus one; 0 for a field without a deadline."""
+    deadlines = value.deadlines
+    earliest = min(deadlines.values())
+    yield earliest.to_bytes(8, "little") + length(len(value))
+    rest = iter(value.items())
+    while chunk := list(islice(rest, _CHUNK)):
+        parts: list[bytes] = []
+        for field, text in chunk:
+            deadline = deadlines.get(field)
+            parts += (length(0 if deadline is None else deadline - earliest + 1), string(field), string(text))
+        yield b"".join(parts)
+
+
 def _sorted_set(value: SortedSet) -> Iterator[bytes]:
     yield length(len(value))
     rest = iter(value.scores.items())
@@ -81,6 +98,7 @@ _ENCODERS = _Table(
         deque: (codes.LIST, _elements),
         set: (codes.SET, _elements),
         dict: (codes.HASH, _hash),
+        ExpiringHash: (codes.HASH_DEADLINES, _expiring_hash),
         SortedSet: (codes.ZSET_2, _sorted_set),
         Stream: (codes.STREAM_LISTPACKS_2, stream_pieces),
     }

@@ -153,6 +153,8 @@ def save_from(
 ) -> int:
     """Save all keys of an engine as an RDB file that redis-server 7.0 and everything after it load; gives its size.
 
+    Where fields of hashes have deadlines, only 7.4 and later load it.
+
     No command runs meanwhile. The file stands in its place only when it is whole and on the disk.
 
     Args:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from redmodel.engine.storage.rdb import codes
 from redmodel.engine.storage.rdb.checksum import crc64
-from redmodel.engine.storage.rdb.decoding import DECODERS, HashWithDeadlines
+from redmodel.engine.storage.rdb.decoding import DECODERS
 from redmodel.engine.storage.rdb.encoding import encoded
 from redmodel.engine.storage.rdb.primitives import BadData, NeedMore
 from redmodel.engine.values.types import Value
 
 _FOOTER = 10
+# All that is taken from versions after redis-server 7.0's.
+_OF_12 = (codes.HASH_DEADLINES, codes.HASH_LISTPACK_DEADLINES)
 
 
 class BadFooter(ValueError):
@@ -17,13 +19,18 @@ class BadFooter(ValueError):
 
 
 def dump(value: Value, version: int = codes.WRITTEN) -> bytes:
-    """The payload of a value, which every Redis from ``version`` on restores."""
+    """The payload of a value, which every Redis from ``version`` on restores.
+
+    A hash whose fields have deadlines is written in version 12, which Redis 7.4 and later restore.
+    """
     kind, pieces = encoded(value)
+    if kind == codes.HASH_DEADLINES:
+        version = codes.WRITTEN_WITH_FIELD_DEADLINES
     body = b"".join((bytes((kind,)), *pieces, version.to_bytes(2, "little")))
     return body + crc64(body).to_bytes(8, "little")
 
 
-def check(payload: bytes, newest: int = codes.WRITTEN) -> None:
+def check(payload: bytes) -> None:
     """Check version and checksum; what is behind them is `restore`'s business.
 
     Raises:
@@ -31,13 +38,14 @@ def check(payload: bytes, newest: int = codes.WRITTEN) -> None:
     """
     if len(payload) < _FOOTER:
         raise BadFooter("too short")
+    newest = codes.WRITTEN_WITH_FIELD_DEADLINES if payload[0] in _OF_12 else codes.WRITTEN
     if int.from_bytes(payload[-10:-8], "little") > newest:
         raise BadFooter("a newer version")
     if crc64(memoryview(payload)[:-8]) != int.from_bytes(payload[-8:], "little"):
         raise BadFooter("a wrong checksum")
 
 
-def restore(payload: bytes, last_type: int = codes.LAST_TYPE_OF_10) -> Value:
+def restore(payload: bytes) -> Value:
     """The value in a payload whose footer was checked.
 
     Raises:
@@ -45,15 +53,13 @@ def restore(payload: bytes, last_type: int = codes.LAST_TYPE_OF_10) -> Value:
     """
     body = payload[:-_FOOTER]
     kind = body[0] if body else -1
-    decode = DECODERS.get(kind) if kind <= last_type else None
+    decode = DECODERS.get(kind) if kind <= codes.LAST_TYPE_OF_10 or kind in _OF_12 else None
     if decode is None:
         raise ValueError(f"no value is of the type {kind}")
     try:
         value, _ = decode(body, 1)  # what is behind the value Redis doesn't look at either
     except (BadData, NeedMore, IndexError) as error:
         raise ValueError("a damaged value") from error
-    if type(value) is HashWithDeadlines:
-        value = dict(value)
     if not (type(value) is bytes or value):
         raise ValueError("an empty collection")
     return value

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.rdb import codes
 from redmodel.engine.storage.rdb.checksum import crc64
-from redmodel.engine.storage.rdb.decoding import DECODERS, HashWithDeadlines, skip_module
+from redmodel.engine.storage.rdb.decoding import DECODERS, skip_module
 from redmodel.engine.storage.rdb.primitives import BadData, NeedMore, read_length, read_string
+from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.types import Value
 from redmodel.errors import StorageError, StoreDamaged
 
@@ -117,8 +118,8 @@ class SnapshotReader:
                         raise self._unknown(position, kind)
                     key, after = read_string(buffer, position + 1)
                     value, after = decode(buffer, after)
-                    if type(value) is HashWithDeadlines:
-                        value = self._without_deadlines(key, value, now)
+                    if type(value) is ExpiringHash and now is not None:
+                        report.expired += len(value.take_due(now))
                     position = after
                     if now is not None and deadline is not None and deadline < now:
                         report.expired += 1
@@ -222,15 +223,6 @@ class SnapshotReader:
                 path=str(self._path),
             )
         return position
-
-    def _without_deadlines(self, key: bytes, value: HashWithDeadlines, now: int | None) -> dict[bytes, bytes]:
-        kept = dict(value) if now is None else value.live(now)
-        self.report.expired += len(value) - len(kept)
-        if not value.deadlines.keys().isdisjoint(kept):
-            self.report.warn(
-                "kept fields of hashes without their own times to live, for which this engine has no place"
-            )
-        return kept
 
     def _end(self, position: int) -> None:
         """Check the checksum behind the last opcode, and leave what follows in the buffer."""

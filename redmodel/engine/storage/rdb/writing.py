@@ -136,11 +136,16 @@ def write_snapshot(
 ) -> int:
     """Write all keys of these databases as an RDB file, and give its size; nothing may change meanwhile.
 
+    It is of version 10, or of version 12 where fields of hashes have deadlines.
+
     Raises:
         StorageError: a step failed; what stood at ``path`` is still there.
     """
     done = 0
-    with SnapshotWriter(files, path, aux) as writer:
+    databases = list(databases)
+    timed = any(database.has_expiring_fields() for database in databases)
+    version = codes.WRITTEN_WITH_FIELD_DEADLINES if timed else codes.WRITTEN
+    with SnapshotWriter(files, path, aux, version=version) as writer:
         for database in databases:
             if not database.values:
                 continue
