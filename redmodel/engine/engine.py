@@ -17,6 +17,7 @@ from redmodel.engine.replaying import replay
 from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
 from redmodel.engine.session import Session
+from redmodel.engine.settings import Settings
 from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.errors import ReplyError, StorageError
 
@@ -31,6 +32,15 @@ _STEP_EVERY = 256
 _STEP_KEYS = 64
 
 
+def _embedded(storage: Storage | None, databases: int) -> Settings:
+    """The parameters of an engine whose program named none."""
+    settings = Settings({"save": "", "databases": str(databases)})
+    if storage is not None:
+        settings.preset("appendonly", "yes")
+        settings.preset("dir", str(getattr(storage, "directory", ".")))
+    return settings
+
+
 def now_ms() -> int:
     """The system's clock: milliseconds since 1970 UTC."""
     return time_ns() // 1_000_000
@@ -43,6 +53,7 @@ class Engine:
         storage: replayed at once, and then given every change; None keeps nothing.
         clock: unix milliseconds; tests travel in time with it.
         databases: how many there are to SELECT.
+        settings: the parameters that CONFIG shows; those of a program that serves nobody by default.
 
     Raises:
         StorageError: the storage can't be read, or holds a command that this engine doesn't know.
@@ -55,8 +66,14 @@ class Engine:
     """
 
     def __init__(
-        self, *, storage: Storage | None = None, clock: Callable[[], int] = now_ms, databases: int = 16
+        self,
+        *,
+        storage: Storage | None = None,
+        clock: Callable[[], int] = now_ms,
+        databases: int = 16,
+        settings: Settings | None = None,
     ) -> None:
+        self.settings = settings or _embedded(storage, databases)
         self.databases = [Keyspace(number) for number in range(databases)]
         self.procedures: dict[bytes, Procedure] = {}
         self.started = clock()

@@ -44,7 +44,7 @@ def comparable(args: list[bytes], reply: Parsed) -> object:
         return without_times(reply, [])
     if name in ORDERLESS:
         return kind, sorted(content)
-    if name in ORDERLESS_PAIRS:
+    if name in ORDERLESS_PAIRS and not len(content) % 2:  # and not the lines of CONFIG HELP
         return kind, _pairs(content)
     if name in SCANS:
         return kind, content[0], sorted(content[1][1])

@@ -1,4 +1,4 @@
-"""What the engine says about itself: TIME, INFO, CONFIG GET, COMMAND, DEBUG's harmless part."""
+"""What the engine says about itself: TIME, INFO, COMMAND."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 
 from redmodel.engine import texts
 from redmodel.engine.context import Context
-from redmodel.engine.glob import compile_glob
 from redmodel.engine.registry import Args, Command, Table
-from redmodel.engine.replies import OK, Reply, SetReply, Status, Verbatim
+from redmodel.engine.replies import Reply, SetReply, Status, Verbatim
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import ReplyError
 
@@ -23,28 +22,10 @@ TABLE = Table(
     ("COMMAND|DOCS", -2, "loading stale", (0, 0, 0)),
     ("COMMAND|INFO", -2, "loading stale", (0, 0, 0)),
     ("COMMAND|LIST", -2, "loading stale", (0, 0, 0)),
-    ("CONFIG", -2, "", (0, 0, 0)),
-    ("CONFIG|GET", -3, "admin noscript loading stale", (0, 0, 0)),
-    ("CONFIG|RESETSTAT", 2, "admin noscript loading stale", (0, 0, 0)),
 )
 
 COMMANDS: dict[bytes, Command] = {}
 """Every command by its name in lower case; filled once all tables are joined."""
-
-_SETTINGS: dict[bytes, bytes] = {
-    b"appendonly": b"no",
-    b"hash-max-listpack-entries": b"128",
-    b"hash-max-listpack-value": b"64",
-    b"maxmemory": b"0",
-    b"maxmemory-policy": b"noeviction",
-    b"notify-keyspace-events": b"",
-    b"proto-max-bulk-len": b"536870912",
-    b"save": b"",
-    b"set-max-intset-entries": b"512",
-    b"timeout": b"0",
-    b"zset-max-listpack-entries": b"128",
-    b"zset-max-listpack-value": b"64",
-}
 
 _INTERNAL_FLAGS = frozenset(("immediate", "nil_array", "nil_array_of_count"))
 
@@ -108,19 +89,6 @@ def _version() -> str:
         return version("redmodel")
     except PackageNotFoundError:
         return "0"
-
-
-@TABLE.handles("CONFIG|GET")
-def config_get(context: Context, args: Args) -> Reply:
-    settings = {**_SETTINGS, b"databases": b"%d" % len(context.engine.databases)}
-    settings[b"appendonly"] = b"yes" if context.engine.durable else b"no"
-    matchers = [compile_glob(pattern.lower()) for pattern in args[2:]]
-    return {name: value for name, value in settings.items() if any(matches(name) for matches in matchers)}
-
-
-@TABLE.handles("CONFIG|RESETSTAT")
-def config_resetstat(context: Context, args: Args) -> Reply:
-    return OK
 
 
 def _described(command: Command | None) -> list[Any] | None:

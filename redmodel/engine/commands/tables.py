@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redmodel.engine.commands import (
+    configuration,
     connection,
     expiry,
     hash_expiry,
@@ -52,6 +53,7 @@ COMMANDS: dict[bytes, Command] = collect(
         serialized.TABLE,
         saving.TABLE,
         server.TABLE,
+        configuration.TABLE,
     )
 )
 """Every command, by its name in upper and in lower case."""
