@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_mend import mend as _mend
+from redmodel.procedures.native_save import save as _save
 from redmodel.procedures.native_write import delete as _delete
 from redmodel.procedures.native_write import increment as _increment
 from redmodel.procedures.native_write import purge as _purge
-from redmodel.procedures.native_write import save as _save
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
-DELETE = Procedure("delete", _delete, lua("common", "delete"))
+DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
 FIND = Procedure("find", _find, lua("common", "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "increment"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
-SAVE = Procedure("save", _save, lua("common", "save"))
+SAVE = Procedure("save", _save, lua("common", "saving", "save"))
 TOUCH = Procedure("touch", _touch, lua("common", "touch"))
 
 ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH)

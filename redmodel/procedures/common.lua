@@ -15,6 +15,12 @@ end
 -- What another program has put in an index key's place is left alone: an error here would come after the first write.
 local try = redis.pcall
 
+-- The refusal of a key that holds another type; nil if it may be used.
+local function wrong(key, want)
+  local found = call('TYPE', key).ok
+  if found ~= want and found ~= 'none' then return {'wrongtype', key, found} end
+end
+
 local function leave(side, id, kind, path, token)
   if kind == '=' then
     try('SREM', side .. path .. ':' .. token, id)

@@ -6,23 +6,16 @@ local record, ids, log = KEYS[1], KEYS[2], KEYS[3]
 local id = string.sub(record, #ids - 2)
 local nonce, field, amount, kind, least, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 
-local function check(key, want)
-  local found = call('TYPE', key).ok
-  if found ~= want and found ~= 'none' then
-    return {'wrongtype', key, found}
-  end
-end
-
 local found = call('TYPE', record).ok
 if found == 'none' then return {'missing'} end
 if found ~= 'hash' then return {'wrongtype', record, found} end
 local current = try('HGET', log, id)
-if type(current) == 'table' then return check(log, 'hash') end
+if type(current) == 'table' then return wrong(log, 'hash') end
 local value = call('HGET', record, field)
 if not value then return {'null'} end
 if current and string.sub(current, 1, 8) == nonce then return {'done', value} end
-local wrong = KEYS[5] and check(KEYS[5], 'zset')
-if wrong then return wrong end
+local refused = KEYS[5] and wrong(KEYS[5], 'zset')
+if refused then return refused end
 
 local command = kind == 'i' and 'HINCRBY' or 'HINCRBYFLOAT'
 local function undo()

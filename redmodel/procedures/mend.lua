@@ -24,12 +24,8 @@ for i = 3, last_column, 2 do
   if (value and '+' .. value or '-') ~= ARGV[i + 1] then return {'moved'} end
 end
 
-local function check(key, want)
-  found = call('TYPE', key).ok
-  if found ~= want and found ~= 'none' then return {'wrongtype', key, found} end
-end
-local wrong = check(ids, 'set') or check(log, 'hash') or check(expires, 'zset')
-if wrong then return wrong end
+local refused = wrong(ids, 'set') or wrong(log, 'hash') or wrong(expires, 'zset')
+if refused then return refused end
 
 local findings = {}
 local function tell(what, kind, path, token, detail)
@@ -53,8 +49,8 @@ local at, wanted, last_entry = last_column, {}, last_column
 for i = 5, #KEYS do
   at = at + 1
   local kind = string.sub(ARGV[at], 1, 1)
-  wrong = check(KEYS[i], kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
-  if wrong then return wrong end
+  refused = wrong(KEYS[i], kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
+  if refused then return refused end
   wanted[ARGV[at]] = true
   if kind == '#' then at = at + 1 end
 end

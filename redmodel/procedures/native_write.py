@@ -1,20 +1,20 @@
-"""The native twins of save.lua, delete.lua, touch.lua and purge.lua. Each does what its script does, in the same order.
+"""The native twins of delete.lua, touch.lua, purge.lua and increment.lua, and what all that write share.
 
-A differential test drives both with the same random operations and compares the whole keyspace after each.
+Each does what its script does, in the same order. A differential test drives both with the same random operations and
+compares the whole keyspace after each.
 """
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at
 from redmodel.procedures.registry import Context
 
 _KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
-_SET, _UNIQUE = b"=!"
 _ENTRY = re.compile(rb"(.)([^\x1f]*)\x1f([^\x1e]*)\x1e", re.DOTALL)
 _WHOLE_ENTRY = re.compile(rb".[^\x1f]*\x1f[^\x1e]*\x1e", re.DOTALL)
 
@@ -84,114 +84,10 @@ def drop_due(ctx: Context, side: bytes, most: int) -> None:
             ctx.call(b"ZADD", expires, b"%d" % (ctx.now + left), id)
 
 
-def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
-    """Save one record with its index entries; see save.lua for keys, arguments and reply."""
-    record, ids, log, expires = keys[:4]
-    id, side = record[len(ids) - 3 :], ids[:-3]
-    head = argv[0]
-    nonce, whole, only = head[:8], head[8:9] == b"w", head[9:10]
-    ttl, *counts = argv[1].split()
-    call, value = ctx.call, ctx.value
-    there, logs = value(record), value(log)
-    alive = there is not None
-    if (alive and type(there) is not dict) or (logs is not None and type(logs) is not dict):
-        return wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, log, b"hash")
-    current = None if logs is None else cast("dict[bytes, bytes]", logs).get(id)
-    if alive and current is not None and current[:8] == nonce:
-        return 1 if current[8:9] == b"c" else 0
-    if alive and only == b"n":
-        return [b"exists"]
-    if not alive and (only == b"x" or not whole):
-        return [b"missing"]
-
-    # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
-    timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
-    wrong = (wrong_type_at(ctx, expires, b"zset") if timed else None) or (
-        wrong_type_at(ctx, ids, b"set") if whole else None
-    )
-    if wrong:
-        return wrong
-
-    last_set = 2 + int(counts[0])
-    last_clear = last_set + int(counts[1])
-    last_expiry = last_clear + int(counts[2])
-    last_path = last_expiry + int(counts[3])
-    at = last_path
-    joins: list[tuple[bytes, bytes, bytes, bytes]] = []
-    joined: list[bytes] = []
-    dead: list[bytes] = []
-    for key in keys[4:]:
-        entry = argv[at]
-        at += 1
-        joined.append(entry)
-        letter = entry[0]
-        held = value(key)
-        if letter == _SET:
-            if held is not None and type(held) is not set:
-                return wrong_type_at(ctx, key, b"set")
-            joins.append((b"SADD", key, id, b""))
-        elif letter == _UNIQUE:
-            path, _, token = entry[1:-1].partition(b"\x1f")
-            if held is not None:
-                if type(held) is not dict:
-                    return wrong_type_at(ctx, key, b"hash")
-                owner = cast("dict[bytes, bytes]", held).get(token)
-                if owner is not None and owner != id:
-                    if value(side[:-1] + b":" + owner) is not None:
-                        return [b"unique", path, token, owner]
-                    dead.append(owner)
-            joins.append((b"HSET", key, token, id))
-        else:
-            if held is not None and not hasattr(held, "scores"):
-                return wrong_type_at(ctx, key, b"zset")
-            joins.append((b"ZADD", key, argv[at], id))
-            at += 1
-    kept = b""
-    left: list[tuple[bytes, bytes, bytes]] = []
-    if current is not None:
-        dropped = argv[last_expiry:last_path]
-        for entry in whole_entries_of(current):
-            path, _, token = entry[1:-1].partition(b"\x1f")
-            if not whole and path not in dropped:
-                kept += entry
-            elif entry not in joined:
-                left.append((entry[:1], path, token))
-
-    if whole:
-        call(b"SADD", ids, id)
-    call(b"HSET", log, id, nonce + (b"u" if alive else b"c") + kept + b"".join(joined))
-    for owner in dead:
-        drop(ctx, side, owner)
-    for kind, path, token in left:
-        leave(ctx, side, id, kind, path, token)
-    for name, key, word, last in joins:
-        call(name, key, word, last) if last else call(name, key, word)
-    if last_set > 2:
-        call(b"HSET", record, *argv[2:last_set])
-    if last_clear > last_set:
-        call(b"HDEL", record, *argv[last_set:last_clear])
-    for n in range(last_clear, last_expiry, 2):
-        call(b"HSET", record, argv[n], b"%d" % (ctx.now + int(argv[n + 1])))
-    if timed:
-        expiring = value(expires) is not None
-        if ttl == b"-":
-            if alive:
-                call(b"PERSIST", record)
-            if expiring:
-                call(b"ZREM", expires, id)
-        else:
-            deadline = b"%d" % (ctx.now + int(ttl))
-            call(b"PEXPIREAT", record, deadline)
-            call(b"ZADD", expires, deadline, id)
-        if expiring:
-            drop_due(ctx, side, 16)
-    return 0 if alive else 1
-
-
-def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
-    """Delete one record and every trace of it; see delete.lua."""
+def refuse_delete(ctx: Context, keys: list[bytes], id: bytes) -> list[bytes] | None:
+    """The refusal of deleting a record, or None if it and every trace of it may go; see deleting.lua."""
     record, ids, log, expires = keys
-    id, side = argv[0], ids[:-3]
+    side = ids[:-3]
     wrong = (
         wrong_type_at(ctx, record, b"hash")
         or wrong_type_at(ctx, ids, b"set")
@@ -208,6 +104,16 @@ def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             )
             if wrong:
                 return wrong
+    return None
+
+
+def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
+    """Delete one record and every trace of it; see delete.lua."""
+    record, ids, _, expires = keys
+    id, side = argv[0], ids[:-3]
+    wrong = refuse_delete(ctx, keys, id)
+    if wrong:
+        return wrong
     existed = ctx.call(b"DEL", record)
     drop(ctx, side, id)
     if ctx.value(expires) is not None:

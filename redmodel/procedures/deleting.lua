@@ -1,0 +1,13 @@
+-- Whether a record and every trace of it may be deleted: nil, or the refusal. KEYS from k + 1 on are those of delete.lua.
+local function look_doomed(k, id)
+  local record, ids, log, expires = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
+  local refused = wrong(record, 'hash') or wrong(ids, 'set') or wrong(log, 'hash') or wrong(expires, 'zset')
+  if refused then return refused end
+  local current, side = call('HGET', log, id), string.sub(ids, 1, -4)
+  if not current then return end
+  for kind, path, token in string.gmatch(string.sub(current, 10), ENTRY) do
+    local key = kind == '=' and side .. path .. ':' .. token or side .. path
+    refused = wrong(key, kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
+    if refused then return refused end
+  end
+end
