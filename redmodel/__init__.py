@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LayoutError,
         MultipleFound,
         NotFound,
+        NotLoaded,
         QueryError,
         ReadOnly,
         RedModelError,
@@ -31,7 +32,21 @@ if TYPE_CHECKING:
         UniqueViolation,
         WrongType,
     )
-    from redmodel.model import TTL, Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
+    from redmodel.model import (
+        TTL,
+        Condition,
+        Embedded,
+        Field,
+        FieldRef,
+        Indexed,
+        Key,
+        Link,
+        Model,
+        Order,
+        Ref,
+        Refs,
+        Unique,
+    )
     from redmodel.plan.check_report import CheckReport
     from redmodel.plan.find import Page
 
@@ -57,15 +72,19 @@ __all__ = [
     "InvalidUrl",
     "Key",
     "LayoutError",
+    "Link",
     "Model",
     "MultipleFound",
     "NotFound",
+    "NotLoaded",
     "Order",
     "Page",
     "Query",
     "QueryError",
     "ReadOnly",
     "RedModelError",
+    "Ref",
+    "Refs",
     "ReplyError",
     "SchemaError",
     "StorageError",

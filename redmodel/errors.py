@@ -8,6 +8,7 @@
     │   └── InvalidId               an id that is empty, too long, or not of the id's type
     ├── DecodeError                 what is stored can't be read as the model
     ├── NotFound                    no such record
+    ├── NotLoaded                   a reference was read whose record was not loaded
     ├── MultipleFound               one() met more than one record
     ├── Conflict                    the write was refused; nothing was written
     │   ├── UniqueViolation         another record holds the unique value
@@ -75,6 +76,15 @@ class DecodeError(RedModelError):
 
 class NotFound(RedModelError):
     """No record with that id, or none that meets the conditions; ``model`` and ``id`` say which."""
+
+    def __init__(self, message: str, *, model: str = "", id: object = None) -> None:
+        super().__init__(message)
+        self.model = model
+        self.id = id
+
+
+class NotLoaded(RedModelError):
+    """The record that a reference leads to was not loaded; ``model`` and ``id`` name it."""
 
     def __init__(self, message: str, *, model: str = "", id: object = None) -> None:
         super().__init__(message)

@@ -17,9 +17,11 @@ from redmodel.model.expressions import (
 from redmodel.model.fields import TTL, Embedded, Field, Indexed, Key, Unique
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
+from redmodel.model.links import Link
 from redmodel.model.loaded import KEYSPACE
 from redmodel.model.matching import matches
 from redmodel.model.references import reference
+from redmodel.model.refs import Ref, Refs
 from redmodel.model.schema import FieldSpec, Schema
 from redmodel.model.tokens import NULL, TOKEN_LIMIT
 
@@ -39,11 +41,14 @@ __all__ = [
     "Index",
     "Indexed",
     "Key",
+    "Link",
     "Model",
     "Not",
     "Operator",
     "Or",
     "Order",
+    "Ref",
+    "Refs",
     "Schema",
     "Unique",
     "loaded_values",

@@ -96,7 +96,7 @@ class FieldCodec:
         self.choice_reads = {text: member for member, text in self._choices.items()} if self._choices else {}
         if shape.enum_values and self._choices:
             self._choices = {cast("enum.Enum", member).value: text for member, text in self._choices.items()}
-        self.scalar: Scalar | None = SCALAR_TYPES.get(self.kind)
+        self.scalar: Scalar | None = SCALAR_TYPES.get(self.kind) if shape.link is None else shape.link.scalar
         if self.kind == "text" and (kept := _secret_class(model.cls, name)) is not None:
             self.secret = kept
         config = storage_config(model.config)

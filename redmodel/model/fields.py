@@ -61,6 +61,17 @@ class TTL:
         object.__setattr__(self, "milliseconds", span_milliseconds(span, "TTL(...)"))
 
 
+OnDelete: TypeAlias = Literal["restrict", "cascade", "set_null"]
+"""What becomes of a record when the one that it refers to is deleted: it forbids that, goes too, or refers to None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What ``Field(on_delete=…)`` says of a reference."""
+
+    on_delete: OnDelete
+
+
 def span_milliseconds(span: timedelta | float, what: str) -> int:
     """Whole milliseconds of a time to live, a timedelta or seconds; SchemaError if it is not positive.
 
@@ -180,10 +191,12 @@ def Field(  # noqa: N802 - it stands where pydantic.Field stands
     min_length: int | None = None,
     max_length: int | None = None,
     union_mode: Literal["smart", "left_to_right"] | None = None,
+    on_delete: OnDelete | None = None,
 ) -> Any:
     """Pydantic's ``Field`` as type checkers can follow it beside ``Indexed[...]``: every argument by keyword.
 
-    Args: those of :func:`pydantic.Field`; ``pydantic.Field`` itself works too.
+    Args: those of :func:`pydantic.Field`; ``pydantic.Field`` itself works too. Of a reference also ``on_delete``:
+    ``"restrict"``, ``"cascade"`` or ``"set_null"``, what a delete of the record that it leads to does.
 
     >>> Field(default=0, ge=0).default
     0
@@ -195,7 +208,11 @@ def Field(  # noqa: N802 - it stands where pydantic.Field stands
     }
     if default is None:
         given["default"] = None
-    return pydantic.Field(**given)
+    given.pop("on_delete", None)
+    made = pydantic.Field(**given)
+    if on_delete is not None:
+        made.metadata.append(Rule(on_delete))
+    return made
 
 
 def marks_of(metadata: list[Any]) -> list[Mark]:

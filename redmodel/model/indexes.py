@@ -12,7 +12,7 @@ from redmodel.model.expressions import METHOD_NAMES
 from redmodel.model.fields import EmbeddedMark, IndexMark, marks_of
 from redmodel.model.leaves import Leaf, item_schema, leaf_of
 from redmodel.model.shapes import Core, ModelShape, accepts_none, peel
-from redmodel.model.tokens import NULL, TOKEN_LIMIT, score_of, token_of
+from redmodel.model.tokens import NULL, TOKEN_LIMIT, score_of
 
 SET = b"="
 RANGE = b"#"
@@ -89,13 +89,18 @@ class Index:
         return self.plain_field is not None and self._leaf.kind in ("str", "bool", "uuid")
 
     @property
+    def target(self) -> type[Any] | None:
+        """The model that a reference leads to; None for an index of plain values."""
+        return self._leaf.target
+
+    @property
     def type_name(self) -> str:
         """The type of the indexed values, as the schema key shows it: ``int``, ``str``, ``datetime``."""
         return self._leaf.kind
 
     def token(self, value: object) -> bytes:
         """The token of a value in a query, or of one item of a collection. Raises QueryError."""
-        return NULL if value is None else token_of(self.text(self.read(value)))
+        return NULL if value is None else self._leaf.token(self.text(self.read(value)))
 
     def score(self, value: object) -> bytes:
         """The score of a value in a query. Raises QueryError."""
@@ -192,7 +197,7 @@ class Index:
         try:
             if self.kind == "range":
                 return RANGE, path, b"", score_of(self.number(value))
-            return SET if self.kind == "set" else UNIQUE, path, token_of(self._leaf.text(value)), b""
+            return SET if self.kind == "set" else UNIQUE, path, self._leaf.token(self._leaf.text(value)), b""
         except EncodingError:
             raise
         except Exception as error:

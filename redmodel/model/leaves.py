@@ -10,7 +10,7 @@ from pydantic_core import SchemaValidator, to_json
 
 from redmodel.errors import QueryError, SchemaError
 from redmodel.model.codec import FieldCodec, LazyValidator, storage_config, with_definitions
-from redmodel.model.scalars import choices_of, unescape
+from redmodel.model.scalars import LinkType, choices_of, unescape
 from redmodel.model.shapes import Core, ModelShape, choices_in, peel, read_field, resolve
 from redmodel.model.tokens import (
     Number,
@@ -20,6 +20,7 @@ from redmodel.model.tokens import (
     scaled_number,
     time_number,
     timedelta_number,
+    token_of,
 )
 
 _COLLECTIONS = {"list": "items_schema", "set": "items_schema", "frozenset": "items_schema"}
@@ -42,7 +43,7 @@ class Leaf:
     and different bytes of different ones.
     """
 
-    __slots__ = ("_read", "kind", "number", "text")
+    __slots__ = ("_read", "kind", "number", "target", "text", "token")
 
     def __init__(
         self,
@@ -50,11 +51,16 @@ class Leaf:
         text: Callable[[Any], bytes],
         number: Callable[[Any], Number] | None,
         read: Callable[[], SchemaValidator],
+        link: LinkType | None = None,
     ) -> None:
         self.kind = kind
         self.text = text
         self.number = number
         self._read = read
+        self.token: Callable[[bytes], bytes] = token_of if link is None else link.token
+        """The token of a text."""
+        self.target: type[Any] | None = None if link is None else link.target
+        """The model that a reference leads to."""
 
     def read(self, value: object, path: str) -> Any:
         """The value of a query as the field's type; QueryError if it is of no such type."""
@@ -93,6 +99,8 @@ def leaf_of(name: str, schema: Core, model: ModelShape, where: str) -> Leaf:
         if kind == "decimal" and inner.get("decimal_places") is not None:
             number = scaled_number(inner["decimal_places"])
         return Leaf(kind, _text_of_number(number), number, _bare_validator(inner, model))
+    if shape.link is not None:
+        return Leaf(kind, lambda value: value.raw, None, LazyValidator(inner, {}), shape.link)
     if kind == "str":
         return Leaf(kind, str.encode, None, _bare_validator(inner, model))
     if kind in ("bytes", "bool"):

@@ -108,6 +108,16 @@ class Scalar:
     textual: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class LinkType:
+    """What the core schema of a reference says about itself: its model, how its id is written and read, its token."""
+
+    target: type[Any]
+    scalar: Scalar
+    load: dict[str, Any]
+    token: Callable[[bytes], bytes]
+
+
 SCALAR_TYPES: dict[str, Scalar] = {
     "str": Scalar(str, write_str, None, "v.encode()", "'\\0' in v", textual=True),
     "int": Scalar(int, write_int, None, "b'%d' % v"),

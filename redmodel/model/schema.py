@@ -20,6 +20,7 @@ from redmodel.model.keys import side_key
 from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.partial import Partial, make_partial
 from redmodel.model.program import compile_decoder, compile_encoder, verified
+from redmodel.model.scalars import escape
 from redmodel.model.shapes import read_model
 
 M = TypeVar("M", bound=BaseModel)
@@ -101,6 +102,16 @@ class Schema(Generic[M]):
     def numbered(self) -> bool:
         """Whether the ids are whole numbers, which have an order of their own."""
         return self._codecs[0].kind == "int"
+
+    def id_from(self, raw: bytes) -> Any:
+        """The id, as its field holds it, whose bytes in a key these are."""
+        codec = self._codecs[0]
+        return codec.read(escape(raw) if codec.scalar is not None and codec.scalar.textual else raw)
+
+    @property
+    def id_schema(self) -> dict[str, Any]:
+        """The core schema of the id."""
+        return self._shape.fields[self.fields[0].name]
 
     def id_value(self, obj: M) -> Any:
         """The id of a record as its field holds it."""
@@ -285,8 +296,9 @@ def _check_fields(model: type[BaseModel], names: list[str]) -> None:
             raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
         if buried_mark(model.__pydantic_fields__[name].annotation) is not None:
             raise SchemaError(
-                f"{where}.{name}: Indexed, Unique, Embedded, Key and TTL have no effect inside of another type. Put "
-                "them outermost: Indexed[str | None], Indexed[list[str]], Annotated[str | None, TTL(...)]."
+                f"{where}.{name}: Indexed, Unique, Ref, Embedded, Key and TTL have no effect inside of another type. "
+                "Put them outermost: Indexed[str | None], Indexed[list[str]], Ref[Team | None], Refs[Team], "
+                "Annotated[str | None, TTL(...)]."
             )
 
 

@@ -15,6 +15,8 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import CoreSchema
 
+from redmodel.model.scalars import LinkType
+
 Core: TypeAlias = dict[str, Any]
 """A core schema or a part of one."""
 
@@ -38,7 +40,7 @@ _TEXT_CONFIG = frozenset({"str_strip_whitespace", "str_to_lower", "str_to_upper"
 
 @dataclass(slots=True)
 class FieldShape:
-    """What a field holds: ``kind`` is a scalar's core type, ``text`` (a custom type written as text) or ``json``."""
+    """What a field holds: a scalar's core type, ``link``, ``text`` (a custom type written as text) or ``json``."""
 
     schema: Core
     inner: Core
@@ -51,6 +53,7 @@ class FieldShape:
     needs_record: bool = False
     constrained: bool = False
     enum_values: bool = False
+    link: LinkType | None = None
     load: Core = field(default_factory=lambda: dict[str, Any]())
 
 
@@ -160,12 +163,15 @@ def read_field(schema: Core, shape: ModelShape) -> FieldShape:
     known = shape.by_reference
     inner = peel(schema, known)
     result = FieldShape(schema=schema, inner=inner, kind="json", nullable=accepts_none(schema, known))
+    result.link = inner.get("metadata", {}).get("redmodel_link")
     layer = schema
     custom_writer = False
     while True:
         if layer["type"] == "default":
             result.has_default = True
             result.absent_is_none = "default" in layer and layer["default"] is None
+        elif result.link is not None and layer is inner:
+            break
         elif layer["type"] in _FUNCTIONS:
             result.functions = True
             result.wraps |= layer["type"] == "function-wrap"
@@ -180,6 +186,10 @@ def read_field(schema: Core, shape: ModelShape) -> FieldShape:
     if not result.has_default and result.nullable:
         result.absent_is_none = True
     result.enum_values = inner["type"] == "enum" and _takes_value(schema)
+    if result.link is not None:
+        result.kind = "link"
+        result.load = _load_schema(schema, result.kind, known, result.link)
+        return result
     if inner["type"] in SCALARS and (result.enum_values or not (custom_writer and result.functions)):
         result.kind = inner["type"]
     elif inner["type"] not in _DATA or custom_writer:
@@ -215,16 +225,21 @@ def _writes_text(schema: Core, shape: ModelShape) -> bool:
     return len(choices) == 1 and choices[0].get("type") == "string"
 
 
-def _load_schema(schema: Core, kind: str, by_reference: dict[str, Core]) -> Core:
+def _load_schema(schema: Core, kind: str, by_reference: dict[str, Core], link: LinkType | None = None) -> Core:
     """The schema that reads what the codec wrote.
 
     Functions which shape raw input (``mode="before"``) are left out: what is stored has been through them. Times
     relative to now are not asked again either: a date in the future must stay readable when it has passed.
     """
     if schema["type"] in ("default", "nullable"):
-        return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference)}
+        return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference, link)}
     if kind == "text":
         return schema
+    if link is not None:
+        if schema["type"] == "function-before":
+            return _load_schema(schema["schema"], kind, by_reference, link)
+        inside = "schema" in schema
+        return {**schema, "schema": _load_schema(schema["schema"], kind, by_reference, link)} if inside else link.load
     if schema["type"] == "function-before" and peel(schema, by_reference)["type"] in _DATA:
         return _load_schema(schema["schema"], kind, by_reference)
     if kind in SCALARS and schema["type"] in ("function-after", "function-wrap"):

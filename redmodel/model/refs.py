@@ -1,0 +1,79 @@
+"""How references are declared: ``Ref`` to one record, ``Refs`` to a list of them. What they hold is a ``Link``.
+
+To a type checker both are descriptors, as ``Indexed`` is: on the class they give what a query asks, on an instance the
+link. At run time each is ``Annotated``: a link with an index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar, overload
+from uuid import UUID
+
+from redmodel.model.expressions import Condition, FieldRef
+from redmodel.model.fields import IndexMark
+from redmodel.model.links import Link
+
+V = TypeVar("V")
+W = TypeVar("W")
+
+Id: TypeAlias = str | int | UUID
+"""An id as it may stand in a reference's place; other types of ids are given as a link or a record."""
+
+
+if TYPE_CHECKING:
+
+    class RefField(FieldRef[Any], Generic[V]):
+        """A reference as it is named in a query: ``Session.user``, compared with a record, a link or an id."""
+
+        def __eq__(self, value: V | Link[V] | Id) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        def __ne__(self, value: V | Link[V] | Id) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        def in_(self, values: Iterable[V | Link[V] | Id]) -> Condition: ...
+        def not_in(self, values: Iterable[V | Link[V] | Id]) -> Condition: ...
+
+    class RefsField(FieldRef[Any], Generic[V]):
+        """A list of references as it is named in a query: ``Post.authors.contains(ada)``."""
+
+        def contains(self, item: V | Link[V] | Id) -> Condition: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    class Ref(Generic[V]):
+        """Refers to a record of another model: ``user: Ref[User]``, or ``Ref[User | None]``.
+
+        The field takes a record, its id or a link, and holds a :class:`Link`. It is always indexed, which is the way
+        back: ``db.find(Session, Session.user == ada)``. ``Field(on_delete=…)`` says what a delete of the record does.
+        """
+
+        @overload
+        def __get__(self, instance: None, owner: type[object]) -> RefField[V]: ...
+        @overload
+        def __get__(self: Ref[W | None], instance: object, owner: type[object]) -> Link[W] | None: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object]) -> Link[V]: ...
+        def __get__(self, instance: object | None, owner: type[object]) -> Any: ...
+        def __set__(self, instance: object, value: V | Link[V] | Id) -> None: ...
+
+    class Refs(Generic[V]):
+        """Refers to any number of records of another model, in order: ``authors: Refs[User]``, a list of links."""
+
+        @overload
+        def __get__(self, instance: None, owner: type[object]) -> RefsField[V]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object]) -> list[Link[V]]: ...
+        def __get__(self, instance: object | None, owner: type[object]) -> Any: ...
+        def __set__(
+            self, instance: object, value: list[V | Link[V] | Id] | list[V] | list[Link[V]] | list[str] | list[int]
+        ) -> None: ...
+
+else:
+
+    class Ref:
+        """Refers to a record of another model: ``user: Ref[User]``, or ``Ref[User | None]``."""
+
+        def __class_getitem__(cls, target: Any) -> Any:
+            return Annotated[Link[target], IndexMark(unique=False)]
+
+    class Refs:
+        """Refers to any number of records of another model, in order: ``authors: Refs[User]``, a list of links."""
+
+        def __class_getitem__(cls, target: Any) -> Any:
+            return Annotated[list[Link[target]], IndexMark(unique=False)]
