@@ -20,9 +20,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from redmodel.database.client_replies import Decode, encoded, error_of, flattened, shaped
+from redmodel.database.client_waiting import waited
 from redmodel.database.over_engine_commits import commits_of
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
+from redmodel.engine.waiting import Suspended
 from redmodel.errors import ReplyError
 
 
@@ -42,6 +44,7 @@ class Conversation:
     def say(self, command: Iterable[list[bytes]]) -> None:
         """Run commands; what they answer, errors included, is kept."""
         execute, session, replies = self.engine.execute, self.session, self.replies
+        session.patient = False
         for args in command:
             try:
                 replies.append(execute(session, args))
@@ -50,13 +53,14 @@ class Conversation:
 
     async def say_async(self, command: Iterable[list[bytes]]) -> None:
         """The same, where the disk must not be waited for in the event loop's thread."""
-        if not self.engine.waits:
-            self.say(command)
-            return
+        self.session.patient = True
         owed: list[int] = []
         behind = 0
         for args in command:
-            reply, position = self.engine.submit(self.session, args)
+            try:
+                reply, position = self.engine.submit(self.session, args)
+            except Suspended as suspended:
+                reply, position = await waited(suspended.waiter)
             self.replies.append(reply)
             if position:
                 owed.append(len(self.replies) - 1)

@@ -22,6 +22,7 @@ from redmodel.database.client_replies import encoded, error_of, flattened, shape
 from redmodel.database.over_engine_commits import commits_of
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
+from redmodel.engine.waiting import Suspended
 from redmodel.errors import ReplyError
 
 
@@ -73,7 +74,7 @@ def async_client(
 
 
 class ShortWay:
-    """From a command's arguments to redis-py's result, without a connection.
+    """From a command's arguments to redis-py's result, without a connection; one that waits needs one all the same.
 
     All commands share one session, as they would the one connection that a pool hands out to one thread after another.
     """
@@ -86,6 +87,7 @@ class ShortWay:
         self._engine: Engine = settings["engine"]
         self._execute = self._engine.execute
         self._session = Session(settings["db"], protocol=protocol)
+        self._session.patient = True
         self._decode = decoder(pool.get_encoder())
         self._callbacks: dict[str, Any] = callbacks
         self._modern = protocol >= 3
@@ -143,7 +145,11 @@ class EngineRedis(redis.Redis):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         if self.connection is not None:
             return super().execute_command(*args, **options)
-        return self._short_way.run(args, options)
+        try:
+            return self._short_way.run(args, options)
+        except Suspended as suspended:
+            suspended.waiter.cancel()
+        return super().execute_command(*args, **options)
 
 
 class AsyncEngineRedis(redis.asyncio.Redis):
@@ -156,4 +162,8 @@ class AsyncEngineRedis(redis.asyncio.Redis):
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if self.connection is not None or self.single_connection_client:
             return await super().execute_command(*args, **options)
-        return await self._short_way.run_async(args, options)
+        try:
+            return await self._short_way.run_async(args, options)
+        except Suspended as suspended:
+            suspended.waiter.cancel()
+        return await super().execute_command(*args, **options)

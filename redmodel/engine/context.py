@@ -13,10 +13,11 @@ from redmodel.engine import texts
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
+from redmodel.engine.waiting import Suspended, Waiter
 from redmodel.errors import ReplyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from redmodel.engine.engine import Engine
     from redmodel.engine.keyspace import Keyspace
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from redmodel.engine.replies import Reply
     from redmodel.engine.session import Session
     from redmodel.engine.values.types import Value
+    from redmodel.engine.waiting import Attempt
 
 
 class Context:
@@ -39,8 +41,10 @@ class Context:
         "database",
         "effects",
         "engine",
+        "heeded",
         "loading",
         "logging",
+        "may_wait",
         "moment",
         "owed",
         "refusal",
@@ -66,6 +70,10 @@ class Context:
         self.effects: list[tuple[int, Sequence[bytes]]] = []
         #: The log is being replayed: nothing expires.
         self.loading = False
+        #: Somebody wants to hear of keys that change: see `reckon`.
+        self.heeded = False
+        #: A command may wait: False inside a transaction or a procedure.
+        self.may_wait = True
         #: Why no command may write; None while all is well.
         self.refusal: str | None = None
 
@@ -161,8 +169,8 @@ class Context:
         if self.loading or self.now() <= database.deadlines[key]:
             return False
         database.remove(key)
-        if database.watchers:
-            database.wake((key,))
+        if self.heeded:
+            self.heed(database, key)
         if self.logging:
             self.effects.append((database.number, (b"DEL", key)))
         return True
@@ -176,8 +184,8 @@ class Context:
             database = self.database
             if not fields:
                 database.remove(key)
-            if database.watchers:
-                database.wake((key,))
+            if self.heeded:
+                self.heed(database, key)
             if self.logging:
                 self.effects.append((database.number, (b"HDEL", key, *gone)))
         return fields or None
@@ -211,15 +219,25 @@ class Context:
     def touch(self, key: bytes) -> None:
         """Report that a key was changed, made or removed."""
         self.changed = True
-        database = self.database
-        if database.watchers:
-            database.wake((key,))
+        if self.heeded:
+            self.heed(self.database, key)
 
     def touch_in(self, database: Keyspace, key: bytes) -> None:
         """Report a change of a key in another database."""
         self.changed = True
+        if self.heeded:
+            self.heed(database, key)
+
+    def heed(self, database: Keyspace, key: bytes) -> None:
+        """Tell everybody who wants to know that a key has changed."""
         if database.watchers:
             database.wake((key,))
+        self.engine.waiters.heed(database.number, key)
+
+    def reckon(self) -> None:
+        """Find out anew whether anybody wants to know."""
+        engine = self.engine
+        self.heeded = bool(engine.waiters) or any(database.watchers for database in engine.databases)
 
     def effect(self, *args: bytes) -> None:
         """Tell one command that stands for what was done, in place of the running command's own arguments."""
@@ -244,6 +262,22 @@ class Context:
         finally:
             if self.changed:
                 self.collect(args)
+
+    def wait(self, keys: Iterable[bytes], seconds: float, attempt: Attempt, nothing: Reply = None) -> Reply:
+        """Let the client wait until ``attempt`` answers from one of the keys; where it can't wait, answer at once.
+
+        Args:
+            keys: of the session's database.
+            seconds: how long; 0 is for ever.
+            attempt: see `redmodel.engine.waiting`.
+            nothing: the reply when the time is over, and inside of transactions and procedures.
+        """
+        if self.loading or not self.may_wait:
+            return nothing
+        waiter = Waiter(self.engine, self.session, keys, seconds, attempt, nothing)
+        self.engine.waiters.join(waiter)
+        self.heeded = True
+        raise Suspended(waiter)
 
     def select(self, number: int) -> None:
         """Make another database the session's."""

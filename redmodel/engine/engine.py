@@ -19,6 +19,7 @@ from redmodel.engine.saves import Saves
 from redmodel.engine.session import Session
 from redmodel.engine.settings import Settings
 from redmodel.engine.snapshot import SharingContext, Snapshot
+from redmodel.engine.waiting import NotYet, Suspended, Waiters
 from redmodel.errors import ReplyError, StorageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
     from redmodel.engine.storage.seam import LiveStorage, Storage, Told
+    from redmodel.engine.waiting import Waiter
 
 # How many commands run between two steps of active expiry, and how many keys of a database one step removes.
 _STEP_EVERY = 256
@@ -81,6 +83,7 @@ class Engine:
         self._lock = RLock()
         self._acquire, self._release = self._lock.acquire, self._lock.release
         self.commands = COMMANDS
+        self.waiters = Waiters()
         self._storage = storage
         self._context = Context(self, clock, Session(), self.databases[0])
         self._until_step = _STEP_EVERY
@@ -100,7 +103,7 @@ class Engine:
                 self._live.attach(self)
 
     def execute(self, session: Session, args: Args) -> Reply:
-        """Run one command, atomically; safe to call from any thread.
+        """Run one command, atomically; safe to call from any thread. A command that waits blocks this thread only.
 
         Args:
             session: the connection's state; one connection's commands must not run at the same time.
@@ -111,10 +114,12 @@ class Engine:
 
         Raises:
             ReplyError: the reply is an error. MISCONF says that the change could not be kept by the storage.
+            Suspended: the command waits, and the session is patient.
         """
         # This runs for every command. The lock's own methods cost half of what a with statement does; the lock is taken
         # inside try, so that an interrupt right after that releases it. A session is adopted only where it changes.
         position = 0
+        waiter: Waiter | None = None
         try:
             self._acquire()
             self._until_step -= 1
@@ -131,6 +136,8 @@ class Engine:
             context.moment = 0
             try:
                 return command.handler(context, args)
+            except Suspended as suspended:
+                waiter = suspended.waiter
             finally:
                 if context.changed:
                     if context.logging:
@@ -139,6 +146,8 @@ class Engine:
                         context.changed = False
                 elif context.effects:
                     self._flush()
+                if context.heeded and self.waiters.ready:
+                    self._serve()
                 if self._owed and not self._deferring:
                     position, self._owed = self._owed, 0
         finally:
@@ -148,6 +157,10 @@ class Engine:
                 pass  # an interrupt came while waiting for the lock: there is nothing to release
             if position:
                 self.wait(position)
+        assert waiter is not None
+        if session.patient or self._deferring:
+            raise Suspended(waiter)
+        return waiter.wait()
 
     def submit(self, session: Session, args: Args) -> tuple[Reply | ReplyError, int]:
         """Run one command as `execute`, without waiting for the disk.
@@ -155,6 +168,9 @@ class Engine:
         Returns:
             The reply, an error as a value; and the position to `wait` for, or to be told of, before anybody sees the
             reply: 0 where there is nothing to wait for.
+
+        Raises:
+            Suspended: the command waits.
         """
         with self._lock:
             self._deferring = True
@@ -269,6 +285,8 @@ class Engine:
             self._adopt(context.session)
             if context.effects:
                 self._flush()
+            if self.waiters.ready:
+                self._serve()
             return gone
 
     @property
@@ -304,10 +322,14 @@ class Engine:
                 self._flush()
 
     def release(self, session: Session) -> None:
-        """Forget a connection that is closed: its transaction and its watched keys."""
+        """Forget a connection that is closed: its transaction, its watched keys, and what it waits for."""
         with self._lock:
             session.queue = None
             self.unwatch(session)
+            waiter = self.waiters.of(session.id)
+            if waiter is not None:
+                waiter.cancel()
+            self._context.reckon()
 
     def unwatch(self, session: Session) -> None:
         """Forget what a session watches."""
@@ -316,7 +338,9 @@ class Engine:
             watchers[key].discard(session)
             if not watchers[key]:
                 del watchers[key]
-        session.watched.clear()
+        if session.watched:
+            session.watched.clear()
+            self._context.reckon()
         session.dirty = False
 
     def close(self) -> None:
@@ -390,6 +414,33 @@ class Engine:
         context.collect(args)
         if context.effects:
             self._flush()
+
+    def _serve(self) -> None:
+        """Ask those who wait for keys that were changed, the first to come first; their answers may change others."""
+        context, waiters = self._context, self.waiters
+        while waiters.ready:
+            ready, waiters.ready = waiters.ready, {}
+            for waiter, key in [(waiter, where[1]) for where in ready for waiter in waiters.queue(*where)]:
+                if waiter.done:
+                    continue
+                self._adopt(waiter.session)
+                context.may_wait = False
+                try:
+                    reply: Reply | NotYet = waiter.attempt(context, key)
+                except ReplyError as error:
+                    reply = error
+                finally:
+                    context.may_wait = True
+                if context.changed and context.logging:
+                    try:
+                        self._settle(())
+                    except ReplyError as error:
+                        reply = error
+                    waiter.position = self._owed
+                context.changed = False
+                if not isinstance(reply, NotYet):
+                    waiter.finish(reply)
+        context.reckon()
 
     def _flush(self) -> None:
         """Hand the collected effects to the storage as one unit."""

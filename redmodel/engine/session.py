@@ -37,6 +37,7 @@ class Session:
         "library_name",
         "library_version",
         "name",
+        "patient",
         "protocol",
         "queue",
         "queue_failed",
@@ -53,6 +54,8 @@ class Session:
         self.library_version = b""
         #: QUIT was answered: the connection should be closed once the reply is sent.
         self.closing = False
+        #: Who executes its commands waits in its own way: a command that waits raises `Suspended`.
+        self.patient = False
         #: The commands queued since MULTI, or None outside a transaction.
         self.queue: list[tuple[Command, Sequence[bytes]]] | None = None
         #: A command was refused while queueing, so EXEC must answer EXECABORT.

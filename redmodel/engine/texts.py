@@ -100,6 +100,11 @@ XREADGROUP_LAST = (
 XAUTOCLAIM_COUNT = "ERR COUNT must be > 0"
 TIMEOUT = "ERR timeout is not an integer or out of range"
 TIMEOUT_NEGATIVE = "ERR timeout is negative"
+TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range"
+UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+STREAM_GONE = "UNBLOCKED the stream key no longer exists"
+GROUP_GONE = "NOGROUP the consumer group this client was blocked on no longer exists"
 
 LCS_NOT_STRINGS = "ERR The specified keys must contain string values"
 LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from redmodel.engine.engine import Engine
 from redmodel.engine.replies import Keyed, NilArray, Pairs, SetReply, Status, Verbatim
 from redmodel.engine.session import Session
+from redmodel.engine.waiting import Suspended, Waiter
 from redmodel.errors import ReplyError, StorageError
 from redmodel.resp.requests import RequestParser
 from redmodel.resp.writer import ReplyWriter, Shape
@@ -48,6 +49,7 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, engine: Engine, gone: Callable[[ClientConnection], None]) -> None:
         self.session = Session()
+        self.session.patient = True
         self._engine = engine
         self._gone = gone
         self._parser = RequestParser()
@@ -56,6 +58,8 @@ class ClientConnection(asyncio.Protocol):
         self._held: deque[tuple[int, bytes]] = deque()  # replies that wait for the disk, and for what on it
         self._held_size = 0
         self._position = 0
+        self._waiter: Waiter | None = None  # a command that waits: those behind it wait for its reply
+        self._timer: asyncio.TimerHandle | None = None
         self._full = False
         self._ended = False  # no further request will come
         self._closing = False
@@ -71,6 +75,7 @@ class ClientConnection(asyncio.Protocol):
         self._backlog.clear()
         self._held.clear()
         self._held_size = 0
+        self._stop_waiting()
         self._engine.release(self.session)
         self._gone(self)
 
@@ -81,6 +86,7 @@ class ClientConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more, and may still read: what it asked for is answered before the end."""
         self._ended = True
+        self._stop_waiting()
         self._run()
         return True
 
@@ -100,6 +106,7 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing() and not self._full:
             self._transport.pause_reading()
         self._ended = True
+        self._stop_waiting()
         self._run()
 
     def abort(self) -> None:
@@ -119,6 +126,8 @@ class ClientConnection(asyncio.Protocol):
         replies: list[bytes] = []
         size = 0
         while backlog and not self._full and not self._closing and self._held_size < _FLUSH_AT:
+            if self._waiter is not None:
+                break
             self._position = 0
             reply = self._answer(backlog.popleft())
             if self._position or self._held:
@@ -131,7 +140,7 @@ class ClientConnection(asyncio.Protocol):
                 replies, size = [], 0
         if replies:
             self._send(replies)
-        if backlog or self._closing or self._held:
+        if backlog or self._closing or self._held or self._waiter is not None:
             return
         if self._parser.error is not None:
             logger.info("%s: %s", self.session.address.decode(), self._parser.error)
@@ -161,6 +170,9 @@ class ClientConnection(asyncio.Protocol):
                 self._close()
                 return b""
             reply = error
+        except Suspended as suspended:
+            self._wait(suspended.waiter)
+            return b""
         except Exception:
             # A fault of ours must not take the other clients' server down.
             logger.exception("%s: the command %r failed", session.address.decode(), args[0][:50])
@@ -172,6 +184,45 @@ class ClientConnection(asyncio.Protocol):
         if reply is None:
             return writer.write(None, nil_array=self._has_nil_array(args))
         return writer.write(reply)
+
+    def _wait(self, waiter: Waiter) -> None:
+        """Run nothing more before a command that waits is answered; other clients go on."""
+        loop = asyncio.get_running_loop()
+
+        def told() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._waited, waiter)
+
+        self._waiter = waiter
+        waiter.when_done(told)
+        left = waiter.left
+        if left is not None:
+            self._timer = loop.call_later(left, waiter.time_out)
+
+    def _waited(self, waiter: Waiter) -> None:
+        if self._waiter is not waiter:
+            return
+        self._forget_waiter()
+        reply = WRITERS[self.session.protocol].write(waiter.reply)
+        self._position = waiter.position
+        if self._position or self._held:
+            self._hold(reply)
+        else:
+            self._send([reply])
+        self._run()
+
+    def _stop_waiting(self) -> None:
+        """The client is going: as in Redis it is not served, and what it asked for behind that is not run."""
+        if self._waiter is not None:
+            self._waiter.cancel()
+            self._forget_waiter()
+            self._backlog.clear()
+
+    def _forget_waiter(self) -> None:
+        self._waiter = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _hold(self, reply: bytes) -> None:
         """Keep a reply back until the disk has what it acknowledges, or what a reply before it does."""

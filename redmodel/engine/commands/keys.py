@@ -213,6 +213,7 @@ def _flush(context: Context, database: Keyspace) -> None:
     context.changed = True
     database.wake([key for key in database.watchers if key in database.values])
     database.clear()
+    context.engine.waiters.heed_all(database.number)
 
 
 @TABLE.handles("SWAPDB")
@@ -231,6 +232,8 @@ def swapdb(context: Context, args: Args) -> Reply:
         for database in (first, second):
             database.wake([key for key in database.watchers if key in first.values or key in second.values])
         first.swap(second)
+        for number in (one, other):
+            context.engine.waiters.heed_all(number)
     return OK
 
 

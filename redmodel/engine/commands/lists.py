@@ -69,7 +69,7 @@ def _push(context: Context, args: Args, *, left: bool, create: bool) -> int:
     return len(elements)
 
 
-def _pop(context: Context, key: bytes, elements: deque[bytes], count: int, *, left: bool) -> list[bytes]:
+def pop(context: Context, key: bytes, elements: deque[bytes], count: int, *, left: bool) -> list[bytes]:
     """Take elements off one end; the key goes with the last of them."""
     take = elements.popleft if left else elements.pop
     found = [take() for _ in range(min(count, len(elements)))]
@@ -98,7 +98,7 @@ def _pop_command(context: Context, args: Args, *, left: bool) -> Reply:
         return None
     if count == 0:
         return []
-    found = _pop(context, args[1], elements, 1 if count is None else count, left=left)
+    found = pop(context, args[1], elements, 1 if count is None else count, left=left)
     return found[0] if count is None else found
 
 
@@ -191,7 +191,7 @@ def ltrim(context: Context, args: Args) -> Reply:
             context.touch(args[1])
         else:
             # A trim that takes nothing off is not logged, but Redis tells watchers of it.
-            context.database.wake((args[1],))
+            context.heed(context.database, args[1])
     return OK
 
 
@@ -255,15 +255,15 @@ def lmove(context: Context, args: Args) -> Reply:
     sides = args[3].upper(), args[4].upper()
     if not set(sides) <= {b"LEFT", b"RIGHT"}:
         raise texts.syntax()
-    return _move(context, args[1], args[2], take_left=sides[0] == b"LEFT", put_left=sides[1] == b"LEFT")
+    return move(context, args[1], args[2], take_left=sides[0] == b"LEFT", put_left=sides[1] == b"LEFT")
 
 
 @TABLE.handles("RPOPLPUSH")
 def rpoplpush(context: Context, args: Args) -> Reply:
-    return _move(context, args[1], args[2], take_left=False, put_left=True)
+    return move(context, args[1], args[2], take_left=False, put_left=True)
 
 
-def _move(context: Context, source: bytes, target: bytes, *, take_left: bool, put_left: bool) -> bytes | None:
+def move(context: Context, source: bytes, target: bytes, *, take_left: bool, put_left: bool) -> bytes | None:
     elements = context.list_at(source)
     if elements is None:
         return None
@@ -288,7 +288,7 @@ def lmpop(context: Context, args: Args) -> Reply:
     for key in keys:
         elements = context.list_at(key)
         if elements is not None:
-            found = _pop(context, key, elements, count, left=where == b"LEFT")
+            found = pop(context, key, elements, count, left=where == b"LEFT")
             context.effect(b"LPOP" if where == b"LEFT" else b"RPOP", key, b"%d" % len(found))
             return [key, found]
     return None

@@ -62,9 +62,11 @@ def _run(context: Context, args: Args, sha: bytes, missing: str, *, read_only: b
         raise ReplyError(missing)
     within = ProcedureContext(context, engine.commands, read_only=read_only)
     selected = context.session.db
+    waited, context.may_wait = context.may_wait, False
     try:
         return procedure(within, list(args[3 : 3 + number]), list(args[3 + number :]))
     finally:
+        context.may_wait = waited
         if context.session.db != selected:
             context.select(selected)
 

@@ -192,7 +192,7 @@ def zrandmember(context: Context, args: Args) -> Reply:
     return chosen
 
 
-def _pop(context: Context, key: bytes, zset: SortedSet, count: int, *, highest: bool) -> Pairs:
+def pop(context: Context, key: bytes, zset: SortedSet, count: int, *, highest: bool) -> Pairs:
     size = len(zset)
     count = min(count, size)
     gone = zset.discard_ranks(size - count, size) if highest else zset.discard_ranks(0, count)
@@ -211,7 +211,7 @@ def _zpop(context: Context, args: Args, *, highest: bool) -> Reply:
     zset = context.sorted_set_at(args[1])
     if zset is None or count == 0:
         return []
-    found = _pop(context, args[1], zset, 1 if count is None else count, highest=highest)
+    found = pop(context, args[1], zset, 1 if count is None else count, highest=highest)
     return list(found[0]) if count is None else found
 
 
@@ -231,7 +231,7 @@ def zmpop(context: Context, args: Args) -> Reply:
     for key in keys:
         zset = context.sorted_set_at(key)
         if zset is not None:
-            found = _pop(context, key, zset, count, highest=where == b"MAX")
+            found = pop(context, key, zset, count, highest=where == b"MAX")
             context.effect(b"ZPOP" + where, key, b"%d" % len(found))
             return [key, [list(cast("tuple[bytes, float]", pair)) for pair in found]]
     return None

@@ -130,6 +130,7 @@ def xgroup_destroy(context: Context, args: Args) -> Reply:
     if stream.groups.pop(args[3], None) is None:
         return 0
     context.changed = True
+    context.engine.waiters.heed(context.database.number, args[2])
     return 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, integer
+from redmodel.engine.commands.blocking import checked_milliseconds
 from redmodel.engine.commands.stream_arguments import count_option, stream_id
 from redmodel.engine.commands.stream_groups import log_claim, log_group
 from redmodel.engine.commands.streams import entry_replies
@@ -16,6 +17,7 @@ from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import NIL_ARRAY, Keyed, Reply
 from redmodel.engine.values.stream import MAX_ID, Entry, Stream, id_text
 from redmodel.engine.values.stream_groups import Consumer, Group
+from redmodel.engine.waiting import NOT_YET, NotYet
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -48,7 +50,18 @@ def xread(context: Context, args: Args) -> Reply:
     for key, (stream, after) in zip(options.keys, wanted, strict=True):
         if stream is not None and len(stream) and stream.top_id > after:
             found.append((key, entry_replies(stream.range(after + 1, MAX_ID, options.count))))
-    return found or _nothing(context, options)
+    if found or options.timeout is None:
+        return found or None
+
+    behind = {key: after for key, (_, after) in zip(options.keys, wanted, strict=True)}
+
+    def attempt(context: Context, key: bytes) -> Reply | NotYet:
+        stream = context.find(key)
+        if type(stream) is not Stream or stream.top_id <= behind[key]:
+            return NOT_YET
+        return Keyed([(key, entry_replies(stream.range(behind[key] + 1, MAX_ID, options.count)))])
+
+    return context.wait(options.keys, checked_milliseconds(options.timeout), attempt, NIL_ARRAY)
 
 
 @TABLE.handles("XREADGROUP")
@@ -66,15 +79,21 @@ def xreadgroup(context: Context, args: Args) -> Reply:
         elif len(stream) and stream.top_id > group.last_id:
             reader = _Reader(context, key, name, group, options)
             found.append((key, reader.news(stream)))
-    return found or _nothing(context, options)
+    if found or options.timeout is None:
+        return found or None
 
+    def attempt(context: Context, key: bytes) -> Reply | NotYet:
+        stream = context.find(key)
+        if type(stream) is not Stream:
+            raise ReplyError(texts.STREAM_GONE)
+        group = stream.groups.get(name)
+        if group is None:
+            raise ReplyError(texts.GROUP_GONE)
+        if stream.top_id <= group.last_id:
+            return NOT_YET
+        return Keyed([(key, _Reader(context, key, name, group, options).news(stream))])
 
-def _nothing(context: Context, options: _Options) -> Reply:
-    """Answer a read that found nothing. With ``options.timeout`` the client is willing to wait: here it would begin.
-
-    A command runs whole under the engine's lock, so nothing could come while it waits: it is answered as in MULTI.
-    """
-    return None
+    return context.wait(options.keys, checked_milliseconds(options.timeout), attempt, NIL_ARRAY)
 
 
 def _options(args: Args, *, groups: bool) -> _Options:

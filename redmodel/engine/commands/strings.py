@@ -57,8 +57,8 @@ def set_(context: Context, args: Args) -> Reply:
     if database.deadlines:
         database.deadlines.pop(key, None)
     context.changed = True
-    if database.watchers:
-        database.wake((key,))
+    if context.heeded:
+        context.heed(database, key)
     return OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from redmodel.engine.commands import (
+    blocking,
     configuration,
     connection,
     expiry,
@@ -32,6 +33,7 @@ from redmodel.engine.registry import Command, collect
 COMMANDS: dict[bytes, Command] = collect(
     (
         connection.TABLE,
+        blocking.TABLE,
         keys.TABLE,
         expiry.TABLE,
         strings.TABLE,

@@ -44,11 +44,15 @@ def exec_(context: Context, args: Args) -> Reply:
     if stale:
         return None
     replies: list[Any] = []
-    for command, queued in queue:
-        try:
-            replies.append(context.run(command, queued))
-        except ReplyError as error:
-            replies.append(error)
+    context.may_wait = False
+    try:
+        for command, queued in queue:
+            try:
+                replies.append(context.run(command, queued))
+            except ReplyError as error:
+                replies.append(error)
+    finally:
+        context.may_wait = True
     return replies
 
 
@@ -81,6 +85,7 @@ def watch(context: Context, args: Args) -> Reply:
         context.find(key)
         session.watched.add((database.number, key))
         database.watchers.setdefault(key, set()).add(session)
+        context.heeded = True
     return OK
 
 

@@ -138,8 +138,8 @@ def _put(context: Context, entry: Entry) -> None:
     database.put(entry.key, entry.value)
     if entry.deadline is not None:
         database.set_deadline(entry.key, entry.deadline)
-    if database.watchers:
-        database.wake((entry.key,))
+    if context.heeded:
+        context.heed(database, entry.key)
     if context.logging:
         context.effects += as_commands(entry)
 
