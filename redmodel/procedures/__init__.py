@@ -5,24 +5,39 @@ This room knows nothing of models, plans or connections: keys and arguments come
 
 from __future__ import annotations
 
+from redmodel.procedures.native_count import increment as _increment
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_mend import mend as _mend
 from redmodel.procedures.native_save import save as _save
+from redmodel.procedures.native_transact import transact as _transact
 from redmodel.procedures.native_write import delete as _delete
-from redmodel.procedures.native_write import increment as _increment
 from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
 FIND = Procedure("find", _find, lua("common", "find"))
-INCREMENT = Procedure("increment", _increment, lua("common", "increment"))
+INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
 SAVE = Procedure("save", _save, lua("common", "saving", "save"))
-TOUCH = Procedure("touch", _touch, lua("common", "touch"))
+TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
+TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
 
-ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH)
+ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH, TRANSACT)
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
-__all__ = ["ALL", "BY_SHA", "DELETE", "FIND", "INCREMENT", "MEND", "PURGE", "SAVE", "TOUCH", "Context", "Procedure"]
+__all__ = [
+    "ALL",
+    "BY_SHA",
+    "DELETE",
+    "FIND",
+    "INCREMENT",
+    "MEND",
+    "PURGE",
+    "SAVE",
+    "TOUCH",
+    "TRANSACT",
+    "Context",
+    "Procedure",
+]

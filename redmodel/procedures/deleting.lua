@@ -1,5 +1,6 @@
--- Whether a record and every trace of it may be deleted: nil, or the refusal. KEYS from k + 1 on are those of delete.lua.
-local function look_doomed(k, id)
+-- Whether a record and every trace of it may be deleted: nil, or the refusal. KEYS from k + 1 on are those of delete.lua. The
+-- unique values that it gives up are put into `given` if there is one, as 'key \31 token' -> id.
+local function look_doomed(k, id, given)
   local record, ids, log, expires = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
   local refused = wrong(record, 'hash') or wrong(ids, 'set') or wrong(log, 'hash') or wrong(expires, 'zset')
   if refused then return refused end
@@ -9,5 +10,6 @@ local function look_doomed(k, id)
     local key = kind == '=' and side .. path .. ':' .. token or side .. path
     refused = wrong(key, kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
     if refused then return refused end
+    if given and kind == '!' then given[key .. '\31' .. token] = id end
   end
 end

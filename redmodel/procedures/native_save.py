@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias, cast
 
-from redmodel.procedures.native_write import drop, drop_due, leave, whole_entries_of, wrong_type_at
+from redmodel.procedures.native_write import Places, drop, drop_due, leave, whole_entries_of, wrong_type_at
 from redmodel.procedures.registry import Context
 
 _SET, _UNIQUE = b"=!"
@@ -26,8 +26,8 @@ def saving(
     ctx: Context,
     keys: list[bytes],
     argv: list[bytes],
-    given: dict[tuple[bytes, bytes], bytes] | None = None,
-    claimed: dict[tuple[bytes, bytes], bytes] | None = None,
+    given: Places | None = None,
+    claimed: Places | None = None,
 ) -> Generator[Left, None, Any]:
     """Save one record; with ``claimed`` it pauses three times, as saving.lua says. Returns the reply."""
     record, ids, log, expires = keys[:4]

@@ -1,4 +1,4 @@
-"""The native twins of delete.lua, touch.lua, purge.lua and increment.lua, and what all that write share.
+"""The native twins of delete.lua, touch.lua and purge.lua, and what all that write share.
 
 Each does what its script does, in the same order. A differential test drives both with the same random operations and
 compares the whole keyspace after each.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeAlias
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at
@@ -17,6 +17,10 @@ from redmodel.procedures.registry import Context
 _KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
 _ENTRY = re.compile(rb"(.)([^\x1f]*)\x1f([^\x1e]*)\x1e", re.DOTALL)
 _WHOLE_ENTRY = re.compile(rb".[^\x1f]*\x1f[^\x1e]*\x1e", re.DOTALL)
+
+
+Places: TypeAlias = dict[tuple[bytes, bytes], bytes]
+"""Who gives up, or takes, a unique value: (key, token) -> id."""
 
 
 def entries_of(log: bytes) -> list[tuple[bytes, bytes, bytes]]:
@@ -84,7 +88,7 @@ def drop_due(ctx: Context, side: bytes, most: int) -> None:
             ctx.call(b"ZADD", expires, b"%d" % (ctx.now + left), id)
 
 
-def refuse_delete(ctx: Context, keys: list[bytes], id: bytes) -> list[bytes] | None:
+def refuse_delete(ctx: Context, keys: list[bytes], id: bytes, given: Places | None = None) -> list[bytes] | None:
     """The refusal of deleting a record, or None if it and every trace of it may go; see deleting.lua."""
     record, ids, log, expires = keys
     side = ids[:-3]
@@ -99,11 +103,12 @@ def refuse_delete(ctx: Context, keys: list[bytes], id: bytes) -> list[bytes] | N
     current = hash_at(ctx, log).get(id)
     if current is not None:
         for kind, path, token in entries_of(current):
-            wrong = wrong_type_at(
-                ctx, side + path + b":" + token if kind == b"=" else side + path, _KINDS.get(kind, b"hash")
-            )
+            key = side + path + b":" + token if kind == b"=" else side + path
+            wrong = wrong_type_at(ctx, key, _KINDS.get(kind, b"hash"))
             if wrong:
                 return wrong
+            if given is not None and kind == b"!":
+                given[key, token] = id
     return None
 
 
@@ -121,15 +126,9 @@ def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     return existed
 
 
-def touch(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
-    """Give a living record a new time to live; see touch.lua."""
-    record, ids, _, expires = keys
-    id, ttl = argv
-    if ctx.value(record) is None:
-        return 0
-    wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, expires, b"zset")
-    if wrong:
-        return wrong
+def keep_for(ctx: Context, keys: list[bytes], id: bytes, ttl: bytes) -> None:
+    """Give a record a time to live in milliseconds, or none (``-``); see touching.lua."""
+    record, _, _, expires = keys
     if ttl == b"-":
         ctx.call(b"PERSIST", record)
         ctx.call(b"ZREM", expires, id)
@@ -137,6 +136,17 @@ def touch(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         deadline = b"%d" % (ctx.now + int(ttl))
         ctx.call(b"ZADD", expires, deadline, id)
         ctx.call(b"PEXPIREAT", record, deadline)
+
+
+def touch(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
+    """Give a living record a new time to live; see touch.lua."""
+    record, ids, _, expires = keys
+    if ctx.value(record) is None:
+        return 0
+    wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, expires, b"zset")
+    if wrong:
+        return wrong
+    keep_for(ctx, keys, *argv)
     drop_due(ctx, ids[:-3], 16)
     return 1
 
@@ -145,43 +155,3 @@ def purge(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Drop records whose time is over; see purge.lua."""
     drop_due(ctx, keys[0][:-3], int(argv[0]))
     return ctx.call(b"ZCOUNT", keys[1], b"-inf", b"(%d" % ctx.now)
-
-
-def increment(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
-    """Add to a number in one field of a living record; see increment.lua."""
-    record, ids, log = keys[:3]
-    id = record[len(ids) - 3 :]
-    nonce, field, amount, kind, least, most = argv
-    if ctx.value(record) is None:
-        return [b"missing"]
-    wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, log, b"hash")
-    if wrong:
-        return wrong
-    current = hash_at(ctx, log).get(id)
-    value = hash_at(ctx, record).get(field)
-    if value is None:
-        return [b"null"]
-    if current is not None and current[:8] == nonce:
-        return [b"done", value]
-    index = keys[4] if len(keys) > 4 else None
-    wrong = wrong_type_at(ctx, index, b"zset") if index is not None else None
-    if wrong:
-        return wrong
-    try:
-        ctx.call(b"HINCRBY" if kind == b"i" else b"HINCRBYFLOAT", record, field, amount)
-    except ReplyError:
-        return [b"refused", value]
-    new = hash_at(ctx, record)[field]
-    number = float(new)
-    why = None
-    if (least and number < float(least)) or (most and number > float(most)):
-        why = b"bounds"
-    elif index is not None and kind == b"i" and not -(2.0**53) <= number <= 2.0**53:
-        why = b"inexact"
-    if why is not None:
-        ctx.call(b"HSET", record, field, value)
-        return [why, value]
-    ctx.call(b"HSET", log, id, nonce + b"u" + (current[9:] if current is not None else b""))
-    if index is not None:
-        ctx.call(b"ZADD", index, new, id)
-    return [b"done", new]
