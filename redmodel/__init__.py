@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from redmodel.model import (
         TTL,
+        Codec,
         Condition,
         Embedded,
         Field,
@@ -46,6 +47,11 @@ if TYPE_CHECKING:
         Ref,
         Refs,
         Unique,
+        after_delete,
+        after_save,
+        before_delete,
+        before_save,
+        computed,
     )
     from redmodel.plan.check_report import CheckReport
     from redmodel.plan.find import Page
@@ -58,6 +64,7 @@ __all__ = [
     "AuthenticationFailed",
     "BulkError",
     "CheckReport",
+    "Codec",
     "Condition",
     "Conflict",
     "ConnectionFailed",
@@ -94,6 +101,11 @@ __all__ = [
     "Unique",
     "UniqueViolation",
     "WrongType",
+    "after_delete",
+    "after_save",
+    "before_delete",
+    "before_save",
+    "computed",
 ]
 
 # Imported when first asked for: the help of the command line, or an error's name alone, need no Pydantic, which takes

@@ -5,12 +5,12 @@ Beside them what they ask of an executor, and the executors that refuse.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn, Protocol, TypeVar
+from collections.abc import Coroutine, Sequence
+from typing import Any, NoReturn, Protocol, TypeVar, cast
 
-from redmodel.errors import ReadOnly
+from redmodel.errors import QueryError, ReadOnly
 from redmodel.model import KEYSPACE
-from redmodel.plan.core import Batch, Plan, Reply
+from redmodel.plan.core import Batch, Plan, Reply, Waiting
 
 R = TypeVar("R")
 
@@ -58,6 +58,18 @@ def _refusal() -> ReadOnly:
     return ReadOnly("this handle was opened with read_only=True, so it never writes: write through another handle")
 
 
+def _refuse_to_wait(step: Waiting) -> NoReturn:
+    if step.coroutine is not None:
+        cast("Coroutine[Any, Any, object]", step.coroutine).close()
+    raise QueryError(f"{step.what}: a Database can't await them, so nothing was done; use an AsyncDatabase")
+
+
+async def _wait(step: Waiting) -> Sequence[Reply]:
+    if step.coroutine is not None:
+        await step.coroutine
+    return ()
+
+
 def run(plan: Plan[R], executor: Executor) -> R:
     """Run a plan, blocking. An error of the executor is raised inside the plan, which may answer it."""
     execute = executor.execute
@@ -67,7 +79,7 @@ def run(plan: Plan[R], executor: Executor) -> R:
         batch = next(plan)
         while True:
             try:
-                replies = execute(batch)
+                replies = execute(batch) if type(batch) is Batch else _refuse_to_wait(cast("Waiting", batch))
             except Exception as error:
                 batch = plan.throw(error)
             else:
@@ -89,7 +101,7 @@ async def run_async(plan: Plan[R], executor: AsyncExecutor) -> R:
         batch = next(plan)
         while True:
             try:
-                replies = await execute(batch)
+                replies = await (execute(batch) if type(batch) is Batch else _wait(cast("Waiting", batch)))
             except Exception as error:
                 KEYSPACE.set(here)
                 batch = plan.throw(error)

@@ -1,6 +1,7 @@
 """What a model is: its fields, keys, codecs, indexes and conditions. Pydantic only; no command, no I/O."""
 
 from redmodel.model.base import Model, loaded_values, loaded_version, schema_of, set_loaded
+from redmodel.model.computed import computed
 from redmodel.model.expressions import (
     And,
     Compare,
@@ -14,7 +15,8 @@ from redmodel.model.expressions import (
     owner_of,
     path_of,
 )
-from redmodel.model.fields import TTL, Embedded, Field, Indexed, Key, Unique
+from redmodel.model.fields import TTL, Codec, Embedded, Field, Indexed, Key, Unique
+from redmodel.model.hooks import after_delete, after_save, before_delete, before_save
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
 from redmodel.model.links import Link
@@ -31,6 +33,7 @@ __all__ = [
     "TOKEN_LIMIT",
     "TTL",
     "And",
+    "Codec",
     "Compare",
     "Condition",
     "Embedded",
@@ -51,6 +54,11 @@ __all__ = [
     "Refs",
     "Schema",
     "Unique",
+    "after_delete",
+    "after_save",
+    "before_delete",
+    "before_save",
+    "computed",
     "loaded_values",
     "loaded_version",
     "matches",

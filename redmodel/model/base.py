@@ -15,6 +15,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from typing_extensions import dataclass_transform
 
 from redmodel.errors import SchemaError
+from redmodel.model.computed import adopt
 from redmodel.model.declaration import check_names, declares_id
 from redmodel.model.fields import Field, span_milliseconds
 from redmodel.model.ids import new_id
@@ -85,6 +86,7 @@ class ModelMeta(ModelMetaclass):
         cls.__redmodel_ttl__ = ttl_ms
         cls.__redmodel_schema__ = None
         cls.__redmodel_references__ = {}
+        adopt(cls)
         # Box[str] may be meant as a base for others: a parametrized class takes the prefix when it is first used.
         if prefix is not None and origin is None and not cls.__pydantic_generic_metadata__["parameters"]:
             claim(prefix, cls)

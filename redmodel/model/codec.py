@@ -16,6 +16,7 @@ from pydantic_core import CoreConfig, SchemaSerializer, SchemaValidator
 
 from redmodel.errors import EncodingError
 from redmodel.model.equality import same
+from redmodel.model.fields import Codec
 from redmodel.model.scalars import NUL, SCALAR_TYPES, Scalar, choices_of, escape, unescape
 from redmodel.model.shapes import Core, FieldShape, ModelShape, as_json, core, mentions, read_field
 
@@ -61,6 +62,7 @@ class FieldCodec:
         "name",
         "needs_record",
         "nullable",
+        "plug",
         "reads",
         "scalar",
         "secret",
@@ -72,9 +74,10 @@ class FieldCodec:
         "write_none",
     )
 
-    def __init__(self, name: str, schema: Core, model: ModelShape) -> None:
+    def __init__(self, name: str, schema: Core, model: ModelShape, plug: Codec | None = None) -> None:
         shape = read_field(schema, model)
         self.name = name
+        self.plug = plug
         self.model = model.cls.__name__
         self._shape = shape
         self.inner = shape.inner
@@ -113,6 +116,9 @@ class FieldCodec:
         self.reads = self._reader()
         # Exact by construction: nothing of the user's runs, and no constraint could refuse the value on its way back.
         self.trusted = not shape.functions and not self.constrained and self.kind not in ("json", "text")
+        if plug is not None:
+            self.trusted = False
+            self.unordered = True  # what encodes at random would look changed at each save
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -125,6 +131,8 @@ class FieldCodec:
             return self.write_none
         try:
             stored = self.write_text(value)
+            if self.plug is not None:
+                stored = escape(self.plug.encode(stored))
             if self.needs_record or (
                 self.trusted and type(value) is self._python_type() and self.kind not in _ALWAYS_READ_BACK
             ):
@@ -209,8 +217,15 @@ class FieldCodec:
             return self.scalar.read or _read_text
         return self.scalar.read
 
+    def unplug(self, stored: bytes) -> bytes:
+        """The text that the field's Codec was given. Raises what that raises."""
+        assert self.plug is not None
+        return self.plug.decode(unescape(stored))
+
     def read(self, stored: bytes) -> object:
         """The value of one stored text. Raises ValidationError, ValueError or whatever the type's own code raises."""
+        if self.plug is not None:
+            stored = self.unplug(stored)
         raw: object = stored
         if self.scalar is not None and self.scalar.textual:
             raw = unescape(stored)

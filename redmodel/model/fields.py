@@ -1,4 +1,4 @@
-"""How fields are declared: ``Indexed``, ``Unique``, ``Embedded``, ``Key``, ``TTL`` and ``Field``.
+"""How fields are declared: ``Indexed``, ``Unique``, ``Embedded``, ``Key``, ``TTL``, ``Codec`` and ``Field``.
 
 To a type checker the first three are descriptors: on the class they give a :class:`FieldRef` (or the nested class), on
 an instance the plain value. At run time each is ``Annotated[T, mark]``, so Pydantic sees ``T`` and nothing else.
@@ -88,7 +88,29 @@ def span_milliseconds(span: timedelta | float, what: str) -> int:
     return milliseconds
 
 
-Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Passes the stored bytes of a field through functions of yours: encryption, compression.
+
+    ``Annotated[str, Codec(zlib.compress, zlib.decompress)]``; ``encode`` gets the text that would be stored, and
+    ``decode`` must give it back from what ``encode`` made. Each value is read back before it is written: EncodingError
+    if it does not come back equal. A value that ``decode`` refuses is a DecodeError. A record that is saved unchanged
+    keeps the bytes that it has, also where ``encode`` never makes the same bytes twice.
+
+    Such a field can't be indexed, as its value would stand in the names of keys; ``index_plain=True`` allows an index
+    by equality all the same. None is not encoded.
+
+    >>> import zlib
+    >>> Codec(zlib.compress, zlib.decompress).decode(zlib.compress(b"text"))
+    b'text'
+    """
+
+    encode: Callable[[bytes], bytes]
+    decode: Callable[[bytes], bytes]
+    index_plain: bool = False
+
+
+Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL | Codec
 
 Key: TypeAlias = Annotated[V, KeyMark()]
 """Makes a field the record's id: ``icao: Key[str]``. The class then has no generated ``id``."""

@@ -33,6 +33,7 @@ class Index:
     """One index of a model. ``position`` is its field's; ``many`` says that a record may hold several entries."""
 
     __slots__ = (
+        "_compute",
         "_leaf",
         "_model",
         "_null",
@@ -60,6 +61,7 @@ class Index:
         many: bool,
         leaf: Leaf,
         steps: tuple[Step, ...],
+        compute: Callable[[Any], Any] | None = None,
     ) -> None:
         self.path = path
         self.kind = kind
@@ -69,6 +71,7 @@ class Index:
         self._model = model
         self._leaf = leaf
         self._steps = steps
+        self._compute = compute
         self.path_bytes = path.encode()
         """The path as keys and logs spell it."""
         self._null: Entry = (SET, self.path_bytes, NULL, b"")
@@ -81,12 +84,12 @@ class Index:
     @property
     def plain_field(self) -> str | None:
         """The field whose value is the indexed value itself; None for what lies deeper, or where there are several."""
-        return self._steps[0][0] if len(self._steps) == 1 and not self.many else None
+        return self._steps[0][0] if len(self._steps) == 1 and not self.many and self._compute is None else None
 
     @property
     def sortable(self) -> bool:
         """Whether the stored text of the values has their own order, so that records can be sorted by it."""
-        return self.plain_field is not None and self._leaf.kind in ("str", "bool", "uuid")
+        return len(self._steps) == 1 and not self.many and self._leaf.kind in ("str", "bool", "uuid")
 
     @property
     def target(self) -> type[Any] | None:
@@ -133,7 +136,10 @@ class Index:
         """The indexed values of a record: none, one, or as many as its collections hold."""
         found = [obj]
         for name, many in self._steps:
-            found = [None if owner is None else owner.__dict__[name] for owner in found]
+            if self._compute is not None:
+                found = [self._compute(obj)]
+            else:
+                found = [None if owner is None else owner.__dict__[name] for owner in found]
             if many:
                 found = [item for items in found for item in ((None,) if items is None else items)]
         return found
@@ -142,6 +148,8 @@ class Index:
         """The shortest way from a record to its entries that this index allows."""
         entry = self._entry_maker()
         first, *more = (name for name, _ in self._steps)
+        if self._compute is not None:
+            return lambda obj: _distinct([entry(value) for value in self.values(obj)])
         if not more and not self.many:
             return lambda obj: [entry(obj.__dict__[first])]
         if len(more) == 1 and not self.many:
@@ -218,6 +226,16 @@ def find_indexes(model: ModelShape, positions: dict[str, int]) -> list[Index]:
     return list(_walk(model, model.cls, model.fields, positions, (), (model.cls,), None, False))
 
 
+def computed_index(
+    model: ModelShape, name: str, schema: Core, position: int, unique: bool, compute: Callable[[Any], Any]
+) -> Index:
+    """The index of a computed field. Raises SchemaError if there can be none."""
+    items = item_schema(schema, model)
+    where = f"{model.cls.__name__}.{name}"
+    empty = accepts_none(schema, model.by_reference)
+    return _index(model, name, schema, items, ((name, items is not None),), position, empty, unique, where, compute)
+
+
 def _walk(
     model: ModelShape,
     cls: type[BaseModel],
@@ -278,6 +296,7 @@ def _index(
     nullable: bool,
     unique: bool,
     where: str,
+    compute: Callable[[Any], Any] | None = None,
 ) -> Index:
     many = any(step[1] for step in steps)
     if unique and many:
@@ -295,4 +314,5 @@ def _index(
         many=many,
         leaf=leaf,
         steps=steps,
+        compute=compute,
     )

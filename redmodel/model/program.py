@@ -244,6 +244,9 @@ def compile_decoder(
 def _decode_field(i: int, codec: FieldCodec, names: dict[str, Any]) -> list[str]:
     """The lines that turn the stored text ``v<i>`` into what the validator takes."""
     marker = codec.nullable and codec.write_none is NUL
+    if codec.plug is not None:
+        names[f"read{i}"] = _read_plugged(marker, codec)
+        return [f"    if v{i} is not None:", f"        v{i} = read{i}(v{i})"]
     textual = codec.scalar is not None and codec.scalar.textual
     reads = codec.reads
     if textual:
@@ -266,6 +269,18 @@ def _read_textual(marker: bool, reads: Callable[[bytes], object] | None) -> Call
                 return None
             stored = stored[1:]
         return stored if reads is None else reads(stored)
+
+    return read
+
+
+def _read_plugged(marker: bool, codec: FieldCodec) -> Callable[[bytes], object]:
+    inner = _read_textual(False, codec.reads) if codec.scalar is not None and codec.scalar.textual else codec.reads
+
+    def read(stored: bytes) -> object:
+        if marker and stored == NUL:
+            return None
+        plain = codec.unplug(stored)
+        return plain if inner is None else inner(plain)
 
     return read
 

@@ -18,7 +18,8 @@ def reference(model: type[BaseModel], name: str) -> FieldRef[Any]:
 def _refer(model: type[BaseModel], path: str, owner: type[BaseModel], field: str) -> FieldRef[Any]:
     def inside(name: str) -> FieldRef[Any] | None:
         # Only now: the annotation may have been a name without a type when the reference was made.
-        nested = _nested(owner.__pydantic_fields__[field].annotation)
+        info = owner.__pydantic_fields__.get(field)  # none of a computed field
+        nested = None if info is None else _nested(info.annotation)
         if nested is None or name not in nested.__pydantic_fields__:
             return None
         return _refer(model, f"{path}.{name}", nested, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
@@ -13,9 +13,11 @@ from pydantic import BaseModel, ValidationError
 
 from redmodel.errors import EncodingError, QueryError, SchemaError, UnindexedField
 from redmodel.model.codec import FieldCodec
-from redmodel.model.fields import TTL, IndexMark, KeyMark, buried_mark, marks_of
+from redmodel.model.computed import ComputedSpec, read_computed
+from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, buried_mark, marks_of
+from redmodel.model.hooks import hooks_of
 from redmodel.model.identity import id_codec
-from redmodel.model.indexes import Entry, Index, find_indexes
+from redmodel.model.indexes import Entry, Index, computed_index, find_indexes
 from redmodel.model.keys import side_key
 from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.partial import Partial, make_partial
@@ -63,14 +65,25 @@ class Schema(Generic[M]):
         self.name = model.__name__
         self.prefix = prefix
         self.ttl_ms = ttl_ms
+        self.hooks = hooks_of(model)
         self._shape = shape
         self._slot = slot
-        self._codecs = tuple(FieldCodec(name, shape.fields[name], shape) for name in names)
+        self._codecs = tuple(FieldCodec(name, shape.fields[name], shape, _plug(model, name)) for name in names)
         self.fields = tuple(_field_spec(model, position, codec) for position, codec in enumerate(self._codecs))
         self.field_ttls = tuple((spec.position, spec.ttl_ms) for spec in self.fields if spec.ttl_ms is not None)
         expiries = tuple(self.fields[position].stored + EXPIRES for position, _ in self.field_ttls)
         self.columns = tuple(spec.stored for spec in self.fields) + expiries
-        self.indexes = tuple(find_indexes(shape, {name: position for position, name in enumerate(names)}))
+        self.computed: tuple[ComputedSpec, ...] = read_computed(shape, len(names))
+        """The computed fields; in what ``encode`` gives they follow the others."""
+        self.stored_names = (*(spec.stored for spec in self.fields), *(spec.stored for spec in self.computed))
+        """The name in the hash of each value that ``encode`` gives."""
+        indexes = find_indexes(shape, {name: position for position, name in enumerate(names)})
+        for one in self.computed:
+            if one.mark is not None:
+                schema = shape.computed[one.name]
+                indexes.append(computed_index(shape, one.name, schema, one.position, one.mark.unique, one.value))
+        _check_plugs(self._codecs, indexes)
+        self.indexes = tuple(indexes)
         self._by_path = {index.path: index for index in self.indexes}
         self._extractors = tuple(index.entries for index in self.indexes)
         start = prefix.encode()
@@ -162,11 +175,18 @@ class Schema(Generic[M]):
                     f"{self.name}.{name} can't be {value!r:.80}: {why}", model=self.name, field=name, value=value
                 ) from error
             stored.append((spec.position, self._codecs[spec.position].write(part.__dict__[name])))
+        stored += [(one.position, one.write(part)) for one in self.affected(changes)]
         return part, stored
 
     def partial(self, names: Iterable[str]) -> Partial:
         """How to read only these fields and the id. All are read where validators look at more than one of them."""
-        wanted = {0, *(spec.position for spec in self.fields if spec.name in set(names))}
+        named = set(names)
+        for one in self.computed:
+            if one.name in named:
+                if one.depends_on is None:
+                    return Partial(self.columns, self.decode)
+                named |= one.depends_on
+        wanted = {0, *(spec.position for spec in self.fields if spec.name in named)}
         positions = tuple(sorted(wanted))
         found = self._partials.get(positions)
         if found is None:
@@ -181,6 +201,24 @@ class Schema(Generic[M]):
                 self._partials[positions] = found
         return found
 
+    def affected(self, changes: Collection[str]) -> list[ComputedSpec]:
+        """The computed fields that follow from these fields alone. QueryError if one may need others as well."""
+        found: list[ComputedSpec] = []
+        for one in self.computed:
+            if one.depends_on is None:
+                raise QueryError(
+                    f"{self.name}.{one.name} is computed, and may depend on what is not read here: declare "
+                    f"@computed(depends_on=[...]), or load the record, change it, and save it"
+                )
+            if not one.depends_on.isdisjoint(changes):
+                if not one.depends_on <= set(changes):
+                    raise QueryError(
+                        f"{self.name}.{one.name} is computed of {', '.join(sorted(one.depends_on))}, which are not all "
+                        f"given: give all of them, or load the record, change it, and save it"
+                    )
+                found.append(one)
+        return found
+
     def number(self, name: str) -> tuple[str, bytes, bytes]:
         """How a field is counted: ``i`` for whole numbers or ``f``, and the least and the most that it may hold.
 
@@ -190,6 +228,11 @@ class Schema(Generic[M]):
         kind = None if spec is None else self._codecs[spec.position].kind
         if spec is None or spec.position == 0 or kind not in ("int", "float"):
             raise QueryError(f"{self.name}.{name} can't be incremented: only fields of type int or float can")
+        if any(one.depends_on is None or name in one.depends_on for one in self.computed):
+            raise QueryError(
+                f"{self.name}.{name} can't be incremented: a computed field may depend on it. Load the record, change "
+                "it, and save it"
+            )
         least = most = ""
         for rule in self.model.__pydantic_fields__[name].metadata:
             if isinstance(rule, Ge) and isinstance(rule.ge, int | float):
@@ -203,6 +246,10 @@ class Schema(Generic[M]):
             elif not isinstance(rule, IndexMark | TTL):
                 raise QueryError(f"{self.name}.{name}: the rule {rule!r} can't be kept while counting; save it instead")
         return kind[0], least.encode(), most.encode()
+
+    def plugged(self, position: int) -> bool:
+        """Whether the field's stored text is made by a Codec, so that it has not the order of the values."""
+        return position < len(self._codecs) and self._codecs[position].plug is not None
 
     def index(self, path: str) -> Index:
         """The index of a path such as ``"address.city"``. Raises UnindexedField, which says how to declare it."""
@@ -222,7 +269,11 @@ class Schema(Generic[M]):
         """What the schema key holds: layout version, model name, fingerprint, and the indexes as JSON."""
         indexes = [{"path": i.path, "kind": i.kind, "type": i.type_name, "many": i.many} for i in self.indexes]
         text = json.dumps(indexes, separators=(",", ":")).encode()
-        fields = [[spec.name, codec.kind, spec.ttl_ms] for spec, codec in zip(self.fields, self._codecs, strict=True)]
+        fields: list[Sequence[object]] = [
+            (spec.name, codec.kind + "+" * (codec.plug is not None), spec.ttl_ms)
+            for spec, codec in zip(self.fields, self._codecs, strict=True)
+        ]
+        fields += [(one.name, one.codec.kind, "computed") for one in self.computed]
         seen = json.dumps([fields, self.ttl_ms], separators=(",", ":")).encode() + b"\n" + text
         return {
             b"layout": LAYOUT,
@@ -237,8 +288,9 @@ class Schema(Generic[M]):
         encode = compile_encoder(self._codecs, self._shape, self._slot)
         if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
             encode = verified(encode, self._decoder(), len(self.field_ttls), self._codecs, self._shape)
-        self.encode = encode
-        return encode(obj)
+        declared, computed = encode, self.computed
+        self.encode = encode if not computed else lambda obj: [*declared(obj), *(one.write(obj) for one in computed)]
+        return self.encode(obj)
 
     def _decode_first(self, values: Sequence[bytes | None], now_ms: int | None, key: bytes) -> M:
         self.decode = self._decoder()
@@ -255,6 +307,8 @@ class Schema(Generic[M]):
             inside = f"declare `{name}: Embedded[...]`, and `{rest}: Indexed[...]` inside it"
             return f"{self.name}.{path} has no index: {inside}."
         known = self.model.__pydantic_fields__.get(name)
+        if name in self._shape.computed:
+            return f"{self.name}.{name} is computed and has no index: declare it with @computed(index=True)."
         if known is None:
             return f"{self.name} has no field {path!r}. Its indexed fields are {', '.join(self._by_path) or 'none'}."
         below = next((index.path for index in self.indexes if index.path.startswith(path + ".")), None)
@@ -296,8 +350,8 @@ def _check_fields(model: type[BaseModel], names: list[str]) -> None:
             raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
         if buried_mark(model.__pydantic_fields__[name].annotation) is not None:
             raise SchemaError(
-                f"{where}.{name}: Indexed, Unique, Ref, Embedded, Key and TTL have no effect inside of another type. "
-                "Put them outermost: Indexed[str | None], Indexed[list[str]], Ref[Team | None], Refs[Team], "
+                f"{where}.{name}: Indexed, Unique, Ref, Embedded, Key, TTL and Codec have no effect inside of another "
+                "type. Put them outermost: Indexed[str | None], Indexed[list[str]], Ref[Team | None], Refs[Team], "
                 "Annotated[str | None, TTL(...)]."
             )
 
@@ -307,10 +361,12 @@ def _field_spec(model: type[BaseModel], position: int, codec: FieldCodec) -> Fie
     ttls = [mark.milliseconds for mark in marks_of(info.metadata) if isinstance(mark, TTL)]
     where = f"{model.__name__}.{codec.name}"
     indexed = any(isinstance(mark, IndexMark) for mark in marks_of(info.metadata))
+    if position == 0 and codec.plug is not None:
+        raise SchemaError(f"{where} is the id, which names a key: it can't have a Codec.")
     if ttls:
         if position == 0:
             raise SchemaError(f"{where} is the id, and can't expire alone. Give the model a ttl= instead.")
-        if any(not isinstance(mark, TTL) for mark in marks_of(info.metadata)):
+        if any(isinstance(mark, IndexMark | EmbeddedMark) for mark in marks_of(info.metadata)):
             raise SchemaError(f"{where} is indexed and has a TTL: its index would outlive it. Choose one of the two.")
         if not (codec.has_default or codec.nullable):
             raise SchemaError(
@@ -319,6 +375,27 @@ def _field_spec(model: type[BaseModel], position: int, codec: FieldCodec) -> Fie
     if position == 0 and indexed:
         raise SchemaError(f"{where} is the id, which needs no index: get() finds it.")
     return FieldSpec(codec.name, codec.name.encode(), position, min(ttls) if ttls else None, codec.nullable)
+
+
+def _plug(model: type[BaseModel], name: str) -> Codec | None:
+    found = [mark for mark in marks_of(model.__pydantic_fields__[name].metadata) if isinstance(mark, Codec)]
+    if len(found) > 1:
+        raise SchemaError(f"{model.__name__}.{name} has {len(found)} Codecs: join them in one.")
+    return found[0] if found else None
+
+
+def _check_plugs(codecs: Sequence[FieldCodec], indexes: Iterable[Index]) -> None:
+    for index in indexes:
+        plug = codecs[index.position].plug if index.position < len(codecs) else None
+        if plug is not None and (index.kind == "range" or not plug.index_plain):
+            raise SchemaError(
+                f"{codecs[0].model}.{index.path} has a Codec, and its index would show the value as it was before: "
+                + (
+                    "a range index can't have one."
+                    if index.kind == "range"
+                    else "leave the index out, or allow that with Codec(..., index_plain=True)."
+                )
+            )
 
 
 def _check_side_keys(model: str, indexes: tuple[Index, ...]) -> None:

@@ -59,7 +59,7 @@ class FieldShape:
 
 @dataclass(slots=True)
 class ModelShape:
-    """A model's core schema taken apart: its fields, and what surrounds them."""
+    """A model's core schema taken apart: its fields, the computed ones, and what surrounds them."""
 
     cls: type[BaseModel]
     config: dict[str, Any]
@@ -69,6 +69,7 @@ class ModelShape:
     definitions: list[Core]
     input_validators: bool = False
     by_reference: dict[str, Core] = field(default_factory=lambda: dict[str, Core]())
+    computed: dict[str, Core] = field(default_factory=lambda: dict[str, Core]())
 
     @property
     def judges_records(self) -> bool:
@@ -114,6 +115,7 @@ def read_model(cls: type[BaseModel]) -> ModelShape:
         definitions=definitions,
         input_validators=inputs,
         by_reference=by_reference,
+        computed={one["property_name"]: one["return_schema"] for one in inner.get("computed_fields", ())},
     )
 
 

@@ -8,7 +8,7 @@ yields a batch itself only where it reads errors as values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 
 from redmodel.errors import ReplyError
@@ -41,6 +41,22 @@ class Batch(NamedTuple):
 
     commands: tuple[Command[Any], ...]
     resend: bool = True
+
+
+class Waiting(Batch):
+    """A step that sends nothing: the driver awaits a coroutine of the application's.
+
+    Without one it only asks whether the driver could: one that blocks refuses all of them, before any work is done.
+    """
+
+    coroutine: Awaitable[object] | None
+    what: str
+
+    def __new__(cls, coroutine: Awaitable[object] | None, what: str) -> Waiting:
+        made = super().__new__(cls, ())
+        made.coroutine = coroutine
+        made.what = what
+        return made
 
 
 Plan: TypeAlias = Generator[Batch, Sequence[Reply], R]

@@ -126,8 +126,8 @@ class Program:
             if index.kind == "range":
                 place = self._place(self.schema.side + index.path_bytes)
                 words += (b"?" if index.nullable else b"#", place, direction)
-            elif index.sortable:
-                words += (b"$", self.schema.fields[index.position].stored, direction)
+            elif index.sortable and not self.schema.plugged(index.position):
+                words += (b"$", self.schema.stored_names[index.position], direction)
             else:
                 raise QueryError(
                     f"{self.schema.name}.{index.path} can't be ordered by: only numbers, dates, times and top-level "

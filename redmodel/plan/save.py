@@ -61,7 +61,9 @@ def save_command(
     if known is None:
         changes = list(enumerate(values))
     else:
-        changes = [(position, value) for position, value in enumerate(values) if value != known[position]]
+        changes = [(position, values[position]) for position, value in enumerate(known) if value != values[position]]
+        if changes and len(known) < len(values):  # computed fields are not read
+            changes += list(enumerate(values))[len(known) :]
     return write_command(schema, obj, id, changes, ttl, only_if, whole=known is None)
 
 
@@ -76,14 +78,14 @@ def write_command(
     whole: bool,
 ) -> Command[Reply]:
     """The one command that writes some fields of a record, or all; ``source`` holds their values for the indexes."""
-    fields = schema.fields
+    names = schema.stored_names
     pairs: list[bytes] = []
     cleared: list[bytes] = []
     for position, value in changes:
         if value is None:
-            cleared.append(fields[position].stored)
+            cleared.append(names[position])
         else:
-            pairs += (fields[position].stored, value)
+            pairs += (names[position], value)
     paths: list[bytes] = []
     entries: list[Entry] = []
     if whole:
@@ -98,7 +100,7 @@ def write_command(
     if schema.field_ttls:
         written = dict(changes)
         for position, ttl_ms in schema.field_ttls:
-            column = fields[position].stored + b"@expires"
+            column = names[position] + b"@expires"
             if position not in written:
                 continue
             if written[position] is None:

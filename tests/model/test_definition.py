@@ -409,8 +409,8 @@ def test_aliases_computed_private_and_excluded_fields() -> None:
     schema = schema_of(Rich)
     stored = schema.encode(obj)
     assert schema.columns == (b"id", b"name", b"inner", b"secret")
-    assert stored[1:] == [b"ada", b'{"number":3}', b"kept"]
-    again = schema.decode(stored, None, b"k")
+    assert stored[1:] == [b"ada", b'{"number":3}', b"kept", b"ADA"]
+    again = schema.decode(stored[:4], None, b"k")
     assert again == obj
     assert again.secret == "kept"
     assert again._cache == 5
