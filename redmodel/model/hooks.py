@@ -25,6 +25,11 @@ class Hooks:
     after_delete: tuple[str, ...]
     awaited: bool
 
+    @property
+    def of_deletes(self) -> bool:
+        """Whether there are any for a delete."""
+        return bool(self.before_delete or self.after_delete)
+
 
 def _mark(moment: str, method: F) -> F:
     setattr(method, _MARK, (*getattr(method, _MARK, ()), moment))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, cast
 
@@ -10,7 +10,8 @@ from redmodel.errors import ReplyError
 from redmodel.model import Model, Schema, schema_of, set_loaded
 from redmodel.plan.commands import procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply
-from redmodel.plan.get import each_id
+from redmodel.plan.get import each_id, find_by_id, get_many, several
+from redmodel.plan.hooks import after, before
 from redmodel.plan.refusal import wrong_type
 from redmodel.procedures import DELETE
 
@@ -34,15 +35,33 @@ def _accept(reply: Reply) -> bool:
 def delete(model: type[Model], id: object) -> Plan[bool]:
     """Delete the record with this id and its index entries: one round trip; True if it was there."""
     schema = schema_of(model)
+    if schema.hooks is not None and schema.hooks.of_deletes:
+        record = yield from find_by_id(model, id)
+        return record is not None and (yield from _delete_hooked(schema, record))
     (reply,) = yield Batch((_command(schema, schema.id_bytes(id)),))
     return _accept(reply)
+
+
+def _delete_hooked(schema: Schema[Any], record: Model) -> Plan[bool]:
+    hooks = schema.hooks
+    assert hooks is not None
+    yield from before(record, hooks, hooks.before_delete, (record,))
+    (reply,) = yield Batch((_command(schema, schema.id_of(record)),))
+    existed = _accept(reply)
+    if existed:
+        yield from after(hooks.after_delete, (record,))
+    return existed
 
 
 def delete_any(record: Model | type[Model], id: object) -> Plan[bool]:
     """Delete a record that is at hand, or the record of a model with this id."""
     if isinstance(record, type):
         return (yield from delete(record, id))
-    existed = yield from delete(type(record), schema_of(record).id_value(record))
+    schema: Schema[Any] = schema_of(record)
+    if schema.hooks is not None:
+        existed = yield from _delete_hooked(schema, record)
+    else:
+        existed = yield from delete(type(record), schema.id_value(record))
     set_loaded(record, None)
     return existed
 
@@ -50,9 +69,26 @@ def delete_any(record: Model | type[Model], id: object) -> Plan[bool]:
 def delete_many(model: type[Model], ids: Iterable[object]) -> Plan[int]:
     """Delete the records with these ids, or these records: a round trip for each thousand; how many were there."""
     schema = schema_of(model)
-    source = each_id(model, ids)
+    hooks = schema.hooks if schema.hooks is not None and schema.hooks.of_deletes else None
+    source = iter(several(model, ids)) if hooks is not None else each_id(model, ids)
     done = 0
     while chunk := list(islice(source, BATCH)):
-        replies = yield Batch(tuple(_command(schema, schema.id_bytes(id)) for id in chunk))
-        done += sum([_accept(reply) for reply in replies])
+        records: list[Model] = []
+        if hooks is not None:
+            records = yield from _at_hand(model, chunk)
+            yield from before(model, hooks, hooks.before_delete, records)
+            chunk = [schema.id_value(record) for record in records]
+        replies = (yield Batch(tuple(_command(schema, schema.id_bytes(id)) for id in chunk))) if chunk else ()
+        gone = [_accept(reply) for reply in replies]
+        done += sum(gone)
+        if hooks is not None:
+            yield from after(hooks.after_delete, [one for one, was in zip(records, gone, strict=True) if was])
     return done
+
+
+def _at_hand(model: type[Model], chunk: Sequence[object]) -> Plan[list[Model]]:
+    """The records of a chunk of records and ids, those loaded that were only named; what is not there is left out."""
+    loaded = yield from get_many(model, [one for one in chunk if not isinstance(one, model)])
+    found = iter(loaded)
+    records = [one if isinstance(one, model) else next(found) for one in chunk]
+    return [record for record in records if record is not None]

@@ -51,11 +51,16 @@ def find_by_id(model: type[M], id: object) -> Plan[M | None]:
     return None if row is None else schema.decode(row, now, key)
 
 
-def each_id(model: type[Model], ids: Iterable[object]) -> Iterator[object]:
-    """The ids that a bulk verb was given, one by one; of records, their ids. One text is no list of ids."""
+def several(model: type[Model], ids: Iterable[object]) -> Iterable[object]:
+    """Refuse one text where a list of ids is asked for."""
     if isinstance(ids, str | bytes):
         raise InvalidId(f"{model.__name__}: a list of ids is asked for, not one {type(ids).__name__}")
-    for id in ids:
+    return ids
+
+
+def each_id(model: type[Model], ids: Iterable[object]) -> Iterator[object]:
+    """The ids that a bulk verb was given, one by one; of records, their ids. One text is no list of ids."""
+    for id in several(model, ids):
         yield schema_of(model).id_value(id) if isinstance(id, model) else id
 
 

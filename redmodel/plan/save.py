@@ -17,6 +17,7 @@ from redmodel.errors import (
 from redmodel.model import Entry, Model, Schema, loaded_values, schema_of, set_loaded
 from redmodel.plan.commands import hgetall, hset, procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
+from redmodel.plan.hooks import after, before
 from redmodel.plan.refusal import refused
 from redmodel.procedures import SAVE
 
@@ -154,13 +155,28 @@ def save(
     A record that was loaded and has gone since is written whole again, so that no half record ever stands.
     """
     schema = schema_of(obj)
+    if only_if not in _ONLY:
+        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
+    if (hooks := schema.hooks) is not None:
+        yield from before(obj, hooks, hooks.before_save, (obj,))
+    created = yield from _save(schema, obj, registered, ttl, only_if)
+    if hooks is not None:
+        yield from after(hooks.after_save, (obj,))
+    return created
+
+
+def _save(
+    schema: Schema[Any],
+    obj: Model,
+    registered: Registered,
+    ttl: int | None | Literal["model"],
+    only_if: OnlyIf,
+) -> Plan[bool]:
     id = schema.id_of(obj)
     values = schema.encode(obj)
     known = loaded_values(obj)
     if known is not None and known[0] != values[0]:
         known = None  # the id was changed: this is another record
-    if only_if not in _ONLY:
-        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
     if only_if == "new":
         known = None
     command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
@@ -196,6 +212,8 @@ def save_many(
             schema: Schema[M] = schema_of(obj)
             if schema not in registered:
                 yield from register(schema, registered)
+            if schema.hooks is not None:
+                yield from before(obj, schema.hooks, schema.hooks.before_save, (obj,))
             try:
                 id = schema.id_of(obj)
                 values = schema.encode(obj)
@@ -210,16 +228,22 @@ def save_many(
                 prepared.append((position, obj, values, known is not None))
             position += 1
         replies = (yield Batch(tuple(commands))) if commands else ()
+        saved: list[M] = []
         for (place, obj, values, partial), reply in zip(prepared, replies, strict=True):
             try:
                 if partial and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
                     set_loaded(obj, None)
-                    yield from save(obj, registered, ttl)
+                    yield from _save(schema_of(obj), obj, registered, ttl, None)
                 else:
                     _accept(schema_of(obj), obj, values, reply)
                 done += 1
             except RedModelError as error:
                 failures.append((place, error))
+            else:
+                saved.append(obj)
+        for obj in saved:
+            if (hooks := schema_of(obj).hooks) is not None:
+                yield from after(hooks.after_save, (obj,))
     if failures:
         failures.sort(key=lambda failure: failure[0])
         raise BulkError(

@@ -24,6 +24,9 @@ from redmodel.model import (
     Order,
     Schema,
     Unique,
+    after_save,
+    before_save,
+    computed,
     matches,
     new_id,
     schema_of,
@@ -70,6 +73,21 @@ class User(Model, prefix="good-users", ttl=timedelta(hours=1)):
     otp: Annotated[str | None, TTL(minutes=5)] = None
     score: float = 0.0
 
+    @computed(index=True, depends_on=["email"])
+    def domain(self) -> str:
+        return self.email.partition("@")[2]
+
+    @computed
+    def shout(self) -> str:
+        return self.name.upper()
+
+    @before_save
+    def stamp(self) -> None:
+        self.age += 1
+
+    @after_save
+    async def told(self) -> None: ...
+
 
 class Airport(Model, prefix="good-airports"):
     icao: Key[str]
@@ -109,6 +127,8 @@ assert_type(user.address, Address)
 assert_type(user.former, Address | None)
 assert_type(user.address.city, str)
 assert_type(user.otp, str | None)
+assert_type(user.domain, str)
+assert_type(user.shout, str)
 user.age = 5
 user.iata = None
 user.tags = ["vip"]
@@ -118,6 +138,7 @@ identity: str = user.id
 
 assert_type(User.age, FieldRef[int])
 assert_type(User.email, FieldRef[str])
+assert_type(User.domain, FieldRef[str])
 assert_type(User.address.city, FieldRef[str])
 assert_type(User.former.city, FieldRef[str])
 assert_type(User.address.geo.lat, FieldRef[float])
@@ -144,6 +165,7 @@ found = find(
     User.flags.contains(3),
     User.pair.contains("x"),
     User.joined > datetime.now(),
+    User.domain == "example.org",
     User.items.price >= Decimal("9.99"),
     order_by=[User.age, -User.joined, +User.age],
 )

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from redmodel import Database
-from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique
+from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique, computed
 
 M = TypeVar("M", bound=Model)
 
@@ -30,6 +30,14 @@ class User(Model, prefix="bad-users"):
     tags: Indexed[list[str]] = Field(default_factory=list)
     address: Embedded[Address]
     score: float = 0.0
+
+    @computed(index=True)
+    def domain(self) -> str:
+        return self.email
+
+    @computed
+    def shout(self) -> str:
+        return self.name
 
 
 class Airport(Model, prefix="bad-airports"):
@@ -54,6 +62,8 @@ find(User, User.name == "x")  # error
 find(User, User.score >= 1.0)  # error
 find(User, User.address.street == "x")  # error
 find(User, User.age == "x")  # error
+find(User, User.shout == "x")  # error
+find(User, User.domain == 5)  # error
 find(User, User.id == "x")  # error
 find(User, User.age)  # error
 find(User, "age")  # error
