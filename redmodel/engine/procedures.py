@@ -24,12 +24,13 @@ Procedure: TypeAlias = "Callable[[ProcedureContext, list[bytes], list[bytes]], R
 class ProcedureContext:
     """What a running procedure may do: run commands, look at values, and know the time."""
 
-    __slots__ = ("_commands", "_context", "_read_only")
+    __slots__ = ("_commands", "_context", "_owed", "_read_only")
 
     def __init__(self, context: Context, commands: dict[bytes, Command], *, read_only: bool = False) -> None:
         self._context = context
         self._commands = commands
         self._read_only = read_only
+        self._owed = context.owed
 
     @property
     def now(self) -> int:
@@ -63,6 +64,10 @@ class ProcedureContext:
                     context.collect(args)
                 else:
                     context.changed = False
+
+    def owes_nothing(self) -> None:
+        """Say that nobody asked for what was written so far: the caller neither waits for it, nor hears if it fails."""
+        self._context.owed = self._owed
 
     def value(self, key: bytes) -> Value | None:
         """The live container at a key, for reading only; None if there is no such key or it has expired."""

@@ -52,6 +52,7 @@ local function purge(side, now, most)
     local id = due[i]
     local left = call('PTTL', records .. id)
     if left == -2 then
+      call('ZREM', side .. 'expires', id) -- first: where nothing can be written, this says so
       drop(side, id)
     elseif left == -1 then
       call('ZREM', side .. 'expires', id)

@@ -311,7 +311,8 @@ local now = string.find(flags, 't', 1, true) and clock() or 0
 local due = 0
 if call('EXISTS', expires) == 1 then
   now = clock()
-  if may_write then purge(side, now, 128) end
+  -- Where nothing can be written, this is a read all the same.
+  may_write = may_write and pcall(purge, side, now, 128)
   due = call('ZCOUNT', expires, '-inf', '(' .. digits(now))
 end
 

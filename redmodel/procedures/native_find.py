@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
+from redmodel.errors import ReplyError
 from redmodel.procedures.containers import NOBODY, Ids, hash_at, scores_at, set_at
 from redmodel.procedures.native_write import drop, drop_due
 from redmodel.procedures.registry import Context
@@ -262,6 +263,12 @@ def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list
 
 def find(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Answer a query; see find.lua for keys, arguments and reply."""
+    reply = _answer(ctx, keys, argv)
+    ctx.owes_nothing()
+    return reply
+
+
+def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     ids, expires = keys[0], keys[1]
     side, records = ids[:-3], ids[:-4] + b":"
     flags, offset, limit, most = argv[0], int(argv[1]), int(argv[2]), int(argv[3])
@@ -274,7 +281,10 @@ def find(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     dead: Ids = NOBODY
     if ctx.value(expires) is not None:
         if may_write:
-            drop_due(ctx, side, 128)
+            try:
+                drop_due(ctx, side, 128)
+            except ReplyError:
+                may_write = False  # nothing can be written now, and this is a read
         if ctx.value(expires) is not None:
             dead = frozenset(ctx.call(b"ZRANGEBYSCORE", expires, b"-inf", b"(" + now))
 

@@ -81,6 +81,7 @@ def drop_due(ctx: Context, side: bytes, most: int) -> None:
     for id in due:
         left = ctx.call(b"PTTL", records + id)
         if left == -2:
+            ctx.call(b"ZREM", expires, id)  # first: where nothing can be written, this says so
             drop(ctx, side, id)
         elif left == -1:
             ctx.call(b"ZREM", expires, id)

@@ -25,6 +25,10 @@ class Context(Protocol):
         """Run one command of the engine; its effects belong to this procedure's unit."""
         ...
 
+    def owes_nothing(self) -> None:
+        """Say that nobody asked for what was written so far: the caller neither waits for it, nor hears if it fails."""
+        ...
+
     def value(self, key: bytes, /) -> Any:
         """The live container at ``key``, for reading only; None when there is no such key."""
         ...
