@@ -33,6 +33,8 @@ class Saves:
         self.failed = False
         self.seconds = -1
         self.count = 0
+        #: Commands in the log since the last snapshot.
+        self.changes = 0
         self._files = files
 
     def save(self, engine: Engine) -> None:
@@ -46,6 +48,7 @@ class Saves:
         from redmodel.engine.storage.rdb import save_from
 
         began = monotonic()
+        changes = self.changes
         self.failed = True
         save_from(engine, self.directory / FILE, files=self._files)
         self.failed = False
@@ -53,13 +56,16 @@ class Saves:
         with engine.exclusively() as context:
             self.last = context.now() // 1000
         self.count += 1
+        self.changes -= changes
 
     def info(self) -> dict[str, object]:
         """What INFO says about snapshots."""
         return {
+            "rdb_changes_since_last_save": self.changes,
             "rdb_bgsave_in_progress": 0,
             "rdb_last_save_time": self.last,
             "rdb_last_bgsave_status": "err" if self.failed else "ok",
             "rdb_last_bgsave_time_sec": self.seconds,
+            "rdb_current_bgsave_time_sec": -1,
             "rdb_saves": self.count,
         }

@@ -76,7 +76,7 @@ def _sections(context: Context) -> dict[str, dict[str, object]]:
             "loading": int(context.loading),
             **context.engine.saves.info(),
             "aof_enabled": int(context.engine.durable),
-            "aof_last_write_status": "ok" if context.refusal is None else "err",
+            **context.engine.log_info(),
         },
         "Replication": {"role": "master", "connected_slaves": 0},
         "Cluster": {"cluster_enabled": 0},

@@ -9,13 +9,15 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
+import redis
 
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.engine.values.types import TYPE_NAMES
-from redmodel.errors import ReplyError
+from redmodel.errors import ReplyError, StorageError
+from tests import servers
 from tests.engine.storage.test_engine_on_disk import content, random_line, run
 
 
@@ -23,7 +25,7 @@ def settled(engine: Engine) -> AppendOnlyLog:
     log = engine._storage
     assert isinstance(log, AppendOnlyLog)
     log.join_rewrite()
-    assert not isinstance(log.rewrite_error, Exception), log.rewrite_error
+    assert not isinstance(log.rewrites.error, Exception), log.rewrites.error
     return log
 
 
@@ -46,7 +48,7 @@ def test_random_work_during_rewrites_comes_back(tmp_path: Path, seed: int, monke
             run(engine, Session(), "SWAPDB 0 3")
     run(engine, session, "EXEC")
     log = settled(engine)
-    assert log.rewrites >= 1
+    assert log.rewrites.begun >= 1
     assert type(engine._context) is not SharingContext
     expected = content(engine)
     engine.close()
@@ -99,7 +101,7 @@ def test_the_log_is_rewritten_by_itself_when_it_has_grown(tmp_path: Path, monkey
     for n in range(3000):
         run(engine, session, f"SET k {n}xxxxxxxxxxxxxxxxxxxxxxxxxxx")
     log = settled(engine)
-    assert log.rewrites >= 1
+    assert log.rewrites.begun >= 1
     assert log.size < 150_000
     engine.close()
     again = Engine(storage=AppendOnlyLog(tmp_path))
@@ -139,4 +141,45 @@ def test_readers_hardly_wait(tmp_path: Path, record_property: pytest.RecordPrope
     record_property("longest_wait_ms", round(worst * 1000, 1))
     assert threading.active_count() < 20
     assert worst < 0.25
+    engine.close()
+
+
+def test_info_says_how_the_log_and_its_rewrites_go(tmp_path: Path) -> None:
+    binary = servers.redis7_binary()
+    if binary is None:
+        pytest.skip("No redis-server 7 on PATH.")
+    server = servers.RealServer(binary, tcp=False, appendonly=True)
+    with server, redis.Redis(unix_socket_path=server.socket_path) as client:
+        theirs = client.info("persistence")
+    engine, session = Engine(storage=AppendOnlyLog(tmp_path, fsync="no")), Session()
+
+    def info() -> dict[str, str]:
+        lines = bytes(run(engine, session, "INFO persistence")).decode().splitlines()[1:]
+        return dict(line.split(":") for line in lines)
+
+    def number(name: str) -> int:
+        return int(info()[name])
+
+    here = info()
+    about_processes = {name for name in theirs if "cow" in name or "fork" in name or name.startswith("current_save")}
+    assert set(theirs) - set(here) <= about_processes | {"async_loading", *(n for n in theirs if "_last_load_" in n)}
+    assert set(here) <= set(theirs), "no name that Redis doesn't have"
+    size = number("aof_current_size")
+    run(engine, session, "SET a 1")
+    run(engine, session, "SET a 2")
+    assert number("aof_current_size") > size
+    assert number("aof_base_size") == 0
+    assert number("rdb_changes_since_last_save") == 2
+    run(engine, session, "SAVE")
+    assert number("rdb_changes_since_last_save") == 0
+    run(engine, session, "BGREWRITEAOF")
+    log = settled(engine)
+    assert info()["aof_last_bgrewrite_status"] == "ok"
+    assert (number("aof_rewrites"), number("aof_rewrite_in_progress")) == (1, 0)
+    assert 0 < number("aof_base_size") < number("aof_current_size")
+    log.rewrites.end(OSError("no space"))
+    assert info()["aof_last_bgrewrite_status"] == "err"
+    assert number("aof_rewrites_consecutive_failures") == 1
+    engine.failed(StorageError("broken"))
+    assert info()["aof_last_write_status"] == "err"
     engine.close()
