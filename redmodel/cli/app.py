@@ -70,7 +70,7 @@ def _top(
     ] = False,
 ) -> None:
     """Look into a Redis keyspace by its models. Commands only read; demo, import and index repair
-    write, and backup makes a copy.
+    write, backup makes a copy, and recover lets a store write again.
 
     \b
     Data goes to stdout, notes to stderr. Exit codes: 0 clean, 1 differences, 2 wrong usage
@@ -275,6 +275,25 @@ def backup(
         from redmodel.cli import backup as command
 
         return command.backup(url, directory)
+
+    _end(guard(body))
+
+
+@app.command()
+def recover(url: Url = None) -> None:
+    """Let an embedded store take writes again after its disk failed.
+
+    \b
+      redmodel recover --url embedded://./redmodel-data
+
+    For a running application whose disk was full, read-only or gone, and is mended: it writes all its
+    data anew and goes on. Nothing happens where nothing has failed.
+    """
+
+    def body() -> int:
+        from redmodel.cli import recover as command
+
+        return command.recover(url)
 
     _end(guard(body))
 

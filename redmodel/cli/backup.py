@@ -13,7 +13,7 @@ from redmodel.cli.spelling import size, took
 
 def backup(url: str | None, directory: str) -> int:
     """Copy the store into the directory."""
-    with settings.open_for_backup(url) as db:
+    with settings.open_store(url, "backed up like this: a server makes its own, with BGSAVE") as db:
         began = time.perf_counter()
         copied = db.backup(Path(directory).expanduser())
         note(

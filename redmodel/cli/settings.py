@@ -115,9 +115,9 @@ def open_for_writing(option: str | None) -> Database:
     return Database(url, retry_seconds=patience(url))
 
 
-def open_for_backup(option: str | None) -> Database:
-    """A handle on an embedded store that is there, owned or attached."""
+def open_store(option: str | None, purpose: str) -> Database:
+    """A handle on an embedded store that is there, owned or attached; nothing else serves the purpose."""
     url, target = existing(option)
     if target.kind != "embedded":
-        raise Refused("only an embedded store is backed up like this: a server makes its own, with BGSAVE")
+        raise Refused(f"only an embedded store is {purpose}")
     return Database(url, retry_seconds=patience(url))

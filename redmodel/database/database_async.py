@@ -255,6 +255,20 @@ class AsyncDatabase:
 
         return await backup_async(self._backend.store, directory, self._executor)
 
+    async def recover(self) -> None:
+        """Let an embedded store take writes again, after its disk was full, read-only or gone, and is mended: one trip.
+
+        All data is written anew from memory, also what was refused while the disk failed; readers wait meanwhile. In
+        whichever process this is called, the store's owner does it. Does nothing where nothing has failed.
+
+        Raises:
+            StorageError: the disk still fails, or the handle is not on an embedded store. Readers go on.
+            ReadOnly: this handle may not write.
+        """
+        from redmodel.database.over_recovery import recovery_plan
+
+        return await run_async(recovery_plan(self._backend.store), self._writer)
+
     async def close(self) -> None:
         """Close the connections, or the embedded store after its last write is on disk."""
         await self._backend.close()

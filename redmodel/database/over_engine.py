@@ -63,18 +63,6 @@ class EngineExecutor:
         self._trips += 1
         return submit_all(engine, self._session, batch)
 
-    def recover(self) -> None:
-        """After the store has failed and its cause is mended: write all data anew, and take writes again.
-
-        Raises:
-            StorageError: it still fails, or another process has the store.
-        """
-        self.refuse_if_gone()
-        engine = self._holder.engine
-        if engine is None:
-            raise StorageError(f"another process has {self.target.path}: recover it there")
-        engine.recover()
-
     def close(self) -> None:
         """Leave the engine; the last handle on it closes its store. A second call does nothing."""
         if not self._closed:
@@ -115,7 +103,7 @@ class EngineExecutor:
             from redmodel.database.over_attached import AttachedExecutor
 
             self._attached = AttachedExecutor(self._holder, self.target, self._run_here)
-        return refuse_failed(self._attached.execute(batch))
+        return refuse_failed(self._attached.execute(batch), self.target.path)
 
     def _run_here(self, engine: Engine, batch: Batch) -> Sequence[Reply]:
         """Run a batch that was meant for another process on the engine that this one has by now."""
@@ -150,14 +138,6 @@ class AsyncEngineExecutor:
         if engine is None:
             return await self._execute_elsewhere(batch)
         return await self._run_here(engine, batch)
-
-    async def recover(self) -> None:
-        """After the store has failed and its cause is mended: write all data anew, and take writes again.
-
-        Raises:
-            StorageError: it still fails, or another process has the store.
-        """
-        self._blocking.recover()
 
     async def close(self) -> None:
         """Leave the engine; the last handle on it closes its store."""
@@ -200,7 +180,7 @@ class AsyncEngineExecutor:
             try:
                 await commits_of(engine).wait(position)
             except ReplyError as error:
-                raise store_failed(error) from error
+                raise store_failed(error, engine.saves.directory) from error
         return replies
 
     async def _execute_elsewhere(self, batch: Batch) -> Sequence[Reply]:
@@ -210,4 +190,4 @@ class AsyncEngineExecutor:
             from redmodel.database.over_attached import AsyncAttachedExecutor
 
             self._attached = AsyncAttachedExecutor(blocking.holder, blocking.target, self._run_here)
-        return refuse_failed(await self._attached.execute(batch))
+        return refuse_failed(await self._attached.execute(batch), blocking.target.path)

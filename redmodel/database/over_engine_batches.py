@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
@@ -26,7 +27,7 @@ def submit_all(engine: Engine, session: Session, batch: Batch) -> tuple[list[Rep
     for command in batch.commands:
         reply, behind = engine.submit(session, command.args)
         if isinstance(reply, ReplyError) and reply.text.startswith(_FAILED):
-            raise store_failed(reply) from reply
+            raise store_failed(reply, engine.saves.directory) from reply
         replies.append(reply)
         position = behind or position
     return replies, position
@@ -45,7 +46,7 @@ def execute_all(engine: Engine, session: Session, batch: Batch) -> Sequence[Repl
             try:
                 engine.wait(position)
             except ReplyError as error:
-                raise store_failed(error) from error
+                raise store_failed(error, engine.saves.directory) from error
         return replies
     execute = engine.execute
     for command in batch.commands:
@@ -53,20 +54,21 @@ def execute_all(engine: Engine, session: Session, batch: Batch) -> Sequence[Repl
             replies.append(execute(session, command.args))
         except ReplyError as error:
             if error.text.startswith(_FAILED):
-                raise store_failed(error) from error
+                raise store_failed(error, engine.saves.directory) from error
             replies.append(error)
     return replies
 
 
-def store_failed(error: ReplyError) -> StorageError:
-    """The error for callers of Python in place of Redis' words for it."""
+def store_failed(error: ReplyError, store: str | PathLike[str] | None) -> StorageError:
+    """The error for callers of Python in place of Redis' words for it; it names the file, or else the store."""
     cause = error.__cause__
-    return StorageError(error.text.removeprefix(_FAILED), path=cause.path if isinstance(cause, StorageError) else "")
+    path = cause.path if isinstance(cause, StorageError) else str(store or "")
+    return StorageError(error.text.removeprefix(_FAILED), path=path)
 
 
-def refuse_failed(replies: Sequence[Reply]) -> Sequence[Reply]:
+def refuse_failed(replies: Sequence[Reply], store: str) -> Sequence[Reply]:
     """The replies of another process's engine; raises `StorageError` if one says that its store takes no writes."""
     for reply in replies:
         if isinstance(reply, ReplyError) and reply.text.startswith(_FAILED):
-            raise store_failed(reply)
+            raise store_failed(reply, store)
     return replies

@@ -22,6 +22,7 @@ from typing import ClassVar
 from redmodel.database.client_lock_scripts import register_lock_scripts
 from redmodel.database.forks import forget_after_fork
 from redmodel.database.over_backup import answer_moments
+from redmodel.database.over_recovery import answer_recovery
 from redmodel.database.resending import pauses
 from redmodel.database.url import Target
 from redmodel.engine.engine import Engine
@@ -65,7 +66,9 @@ class Holder:
         self.keyspace: object = key if key is not None else object()
         self._users = 0
         self._lock = Lock()
+        self._storage: SharedLog | None = None
         self._server: OnDemandServer | None = None
+        self._gone: list[OnDemandServer] = []  # whose sockets were deleted under them
         if target.kind == "memory":
             self.engine = _with_procedures(Engine())
         forget_after_fork(self)
@@ -114,8 +117,9 @@ class Holder:
             self.refusal = self.refusal or "every handle on it is closed"
             server, self._server = self._server, None
             engine = self.engine
-        if server is not None:
-            server.stop()
+        for each in (*self._gone, server):
+            if each is not None:
+                each.stop()
         if engine is not None:
             engine.close()
 
@@ -161,10 +165,25 @@ class Holder:
             raise StorageError(f"{self.target.path} is not shared: take the handle's client anew")
         return place
 
+    def recover(self) -> None:
+        """After the store here has failed and its cause is mended: write all data anew, and take writes again.
+
+        Raises:
+            StorageError: it still fails.
+        """
+        engine, storage, server = self.engine, self._storage, self._server
+        if engine is None or storage is None:
+            raise StorageError(f"{self.target.path} is not open for writing in this process")
+        engine.recover()
+        if server is not None and not server.path.exists():  # it went with the directory
+            self._gone.append(server)  # who is connected through it stays so
+            self._server = self._serve(engine, storage)
+
     def after_fork(self) -> None:
         """This process is a child: the engine is its parent's, who is asked for the data from now on."""
         self._lock = Lock()
-        self._server = None
+        self._server = self._storage = None
+        self._gone = []
         engine, self.engine = self.engine, None
         self.place = None
         self.turn += 1
@@ -192,6 +211,8 @@ class Holder:
             if isinstance(storage, SharedLog):
                 storage.compact_if_due(engine.databases)
                 answer_moments(engine, storage)
+                answer_recovery(engine, self.recover)
+                self._storage = storage
                 self._server = self._serve(engine, storage)
             else:
                 engine.refuse_writes(READ_ONLY)

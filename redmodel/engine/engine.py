@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, cast
@@ -234,15 +234,15 @@ class Engine:
             raise StorageError("there is no store to recover: the engine keeps its data in memory only, or is closed")
         if self._context.refusal is None:
             return
-        live.pause()
         with self._lock:
+            live.pause()
             live.recover(self.databases)
             self._context.refusal = None
             self._context.logging = True
             self.commands = COMMANDS
 
     @property
-    def lock(self) -> AbstractContextManager[object]:
+    def lock(self) -> RLock:
         """Held while a command runs."""
         return self._lock
 
@@ -288,6 +288,11 @@ class Engine:
             if self.waiters.ready:
                 self._serve()
             return gone
+
+    def log_info(self) -> dict[str, object]:
+        """What INFO says about the log."""
+        info = self._live.info() if self._live is not None else {}
+        return {**info, "aof_last_write_status": "ok" if self._context.refusal is None else "err"}
 
     @property
     def durable(self) -> bool:
@@ -450,6 +455,7 @@ class Engine:
         owed, context.owed = context.owed, False
         if self._storage is None:
             return
+        self.saves.changes += len(unit)
         try:
             position = self._storage.append(unit)
             if position and owed:

@@ -56,6 +56,12 @@ def test_backup_of_a_running_store(cli: Cli, running: str, tmp_path: Path) -> No
     assert "overwrites nothing" in again.err
 
 
+def test_recover(cli: Cli, running: str) -> None:
+    said = cli("recover", "--url", running)
+    assert (said.code, said.out, said.err) == (0, "", "the store takes writes\n")
+    assert "only an embedded store" in cli("recover", "--url", "redis://localhost:1").err
+
+
 def test_backup_of_a_closed_store(cli: Cli, store: str, tmp_path: Path) -> None:
     assert cli("backup", str(tmp_path / "copy"), "--url", store).code == 0
     with Database(f"embedded://{tmp_path / 'copy'}") as db:

@@ -91,6 +91,11 @@ class DirectoryLock:
                 self._files.unlock(fd)
             _close_quietly(self._files, fd)
 
+    @property
+    def stands(self) -> bool:
+        """Whether the lock file is where it was made, so that others meet it there."""
+        return self._fd is not None and self._files.stands(self._fd, self.path)
+
     def say(self, line: str) -> None:
         """Add a line to the lock file, for those who find the lock taken; raises `OSError`."""
         if self._fd is not None:

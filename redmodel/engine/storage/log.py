@@ -147,8 +147,23 @@ class AppendOnlyLog(ReplaceableLog):
                 return False
             self._rewrite_at = 1 << 62
             self._rewrite = Rewrite(self, source)
+            self.rewrites.begin()
             self._rewrite.start()
         return True
+
+    def info(self) -> dict[str, object]:
+        """What INFO says about the log: in bytes, seconds, and Redis' own words."""
+        writer = self._writer
+        return {
+            **self.rewrites.info(),
+            "aof_last_write_status": "ok" if self.failure is None else "err",
+            "aof_current_size": self._size,
+            "aof_base_size": self.base_size,
+            "aof_pending_rewrite": 0,
+            "aof_buffer_length": 0,
+            "aof_pending_bio_fsync": int(writer is not None and writer.syncing),
+            "aof_delayed_fsync": writer.delayed if writer is not None else 0,
+        }
 
     def join_rewrite(self) -> None:
         """Return when no rewrite is under way."""
@@ -157,7 +172,7 @@ class AppendOnlyLog(ReplaceableLog):
             rewrite.join()
 
     def pause(self) -> None:
-        """Give up a rewrite that is under way; not to be called under the engine's lock."""
+        """Give up a rewrite that is under way."""
         rewrite = self._rewrite
         if rewrite is not None:
             rewrite.stop()

@@ -24,12 +24,12 @@ from redmodel.engine.storage.format import UnitEncoder
 from redmodel.engine.storage.increment import Increment, make_increment
 from redmodel.engine.storage.loading import LogFile
 from redmodel.engine.storage.lock import DirectoryLock
-from redmodel.engine.storage.manifest import Part
+from redmodel.engine.storage.manifest import MANIFEST, Part
+from redmodel.engine.storage.rewriting import Rewrite, Rewrites
 from redmodel.engine.storage.writing import LogWriter, Policy
 from redmodel.errors import StorageError
 
 if TYPE_CHECKING:
-    from redmodel.engine.storage.rewriting import Rewrite
     from redmodel.engine.storage.seam import Source
 
 logger = logging.getLogger(__name__)
@@ -50,8 +50,7 @@ class ReplaceableLog:
         self._claims_all = fsync == "no"  # nobody knows what is on the disk: damage before the end is always damage
         #: Held by whoever makes files and changes the manifest; never waited for under the engine's lock.
         self.changing_files = threading.RLock()
-        self.rewrites = 0
-        self.rewrite_error: Exception | None = None
+        self.rewrites = Rewrites()
         self._files = files or FileSystem()
         self._encoder = UnitEncoder()
         self._writer: LogWriter | None = None
@@ -148,12 +147,10 @@ class ReplaceableLog:
             if not self._open or self._writer is None:
                 raise self._not_open()
             old = self._writer
-            self._make_directory()
-            if not self._files.exists(self._lock.path):
-                self._lock.release()
-                self._lock = DirectoryLock(self.directory, self._files)
             folder = self._folder
+            self._make_directory()
             try:
+                self._take_place(old)
                 self._files.make_directory(folder.path)
                 base = write_base(self._files, folder, folder.manifest.next_base(), dump(databases))
                 following = make_increment(self._files, folder, folder.manifest.next_increment())
@@ -170,6 +167,21 @@ class ReplaceableLog:
             except OSError as error:
                 raise writer.refuse("replace the manifest of", error) from error
             self._settle(base)
+
+    def _take_place(self, old: LogWriter) -> None:
+        """Make sure that the directory is this store's own, or free: it may have been removed, and made by others."""
+        if self._lock.stands:
+            return
+        lock = DirectoryLock(self.directory, self._files)
+        self._lock.release()
+        self._lock = lock
+        manifest = self._folder.path / MANIFEST
+        if not old.stands and self._files.exists(manifest):
+            raise StorageError(
+                f"can't recover {self.directory}: its files were replaced by those of another store. Move that store "
+                f"away, then recover this one",
+                path=str(manifest),
+            )
 
     # The steps of a rewrite; see `rewriting`.
 
@@ -212,10 +224,8 @@ class ReplaceableLog:
         """A rewrite in the background has ended."""
         with self._append_lock:
             self._rewrite = None
-            self.rewrite_error = error
-            if error is None:
-                self.rewrites += 1
-            else:  # not again with the next append
+            self.rewrites.end(error)
+            if error is not None:  # not again with the next append
                 self._rewrite_at = self._size + max(COMPACT_FROM // 16, self._size // 8)
 
     # How a file is taken up and left.

@@ -16,6 +16,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from redmodel.engine.storage.compaction import BaseWriter
@@ -30,10 +32,48 @@ logger = logging.getLogger(__name__)
 
 SLICE = 0.001  # seconds that the engine waits for us at a time
 _PIECE = 64  # keys between two offers to let others run
+_PATIENCE = 0.05  # seconds between two looks at whether somebody wants this to stop
 
 
 class Stopped(Exception):
-    """The log is being closed: the rewrite is given up."""
+    """Somebody wants the files for themselves: the rewrite is given up."""
+
+
+class Rewrites:
+    """The account of a log's rewrites: how many were begun, and how the last one went."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.failed = 0  # in a row
+        self.error: Exception | None = None
+        self.seconds = -1
+        self._since: float | None = None
+
+    def begin(self) -> None:
+        """One begins."""
+        self.begun += 1
+        self._since = time.monotonic()
+
+    def end(self, error: Exception | None) -> None:
+        """It has ended."""
+        if self._since is not None:
+            self.seconds = int(time.monotonic() - self._since)
+        self._since = None
+        self.error = error
+        self.failed = self.failed + 1 if error is not None else 0
+
+    def info(self) -> dict[str, object]:
+        """What INFO says about rewrites."""
+        since = self._since
+        return {
+            "aof_rewrite_in_progress": int(since is not None),
+            "aof_rewrite_scheduled": 0,
+            "aof_last_rewrite_time_sec": self.seconds,
+            "aof_current_rewrite_time_sec": -1 if since is None else int(time.monotonic() - since),
+            "aof_last_bgrewrite_status": "ok" if self.error is None else "err",
+            "aof_rewrites": self.begun,
+            "aof_rewrites_consecutive_failures": self.failed,
+        }
 
 
 class Rewrite:
@@ -50,9 +90,11 @@ class Rewrite:
         self._thread.start()
 
     def stop(self) -> None:
-        """Give up, and return when no step is under way any more."""
+        """Give up, and return when no step is under way any more; also to be called under the engine's lock."""
         self._stop.set()
         self.join()
+        with self._source.lock:
+            self._source.end_snapshot()
 
     def join(self) -> None:
         """Return when it has ended."""
@@ -64,8 +106,9 @@ class Rewrite:
         before = self._log.size
         try:
             rewrite(self._log, self._source, self._stop)
-        except Stopped:
-            logger.info("the rewrite of %s is given up, because the log is closed", self._log.directory)
+        except Stopped as stopped:
+            self._log.rewritten(stopped)
+            logger.info("the rewrite of %s is given up", self._log.directory)
         except Exception as error:
             self._log.rewritten(error)
             logger.warning("the log is not rewritten: %s", error)
@@ -80,6 +123,18 @@ class Rewrite:
             )
 
 
+@contextmanager
+def _held(source: Source, stop: threading.Event) -> Generator[None]:
+    """The engine's lock, unless who holds it wants this rewrite to stop."""
+    while not source.lock.acquire(timeout=_PATIENCE):
+        if stop.is_set():
+            raise Stopped
+    try:
+        yield
+    finally:
+        source.lock.release()
+
+
 def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
     """Take all steps.
 
@@ -91,7 +146,7 @@ def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
         with log.changing_files:
             following = log.prepare_increment()
             log.sync()  # nearly everything, so that the sync under the lock is short
-            with source.lock:
+            with _held(source, stop):
                 try:
                     log.switch_to(following)
                     snapshot = source.begin_snapshot()
@@ -102,7 +157,7 @@ def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
             try:
                 base = log.begin_base()
                 while True:
-                    with source.lock:
+                    with _held(source, stop):
                         kept = snapshot.take(SLICE)
                     if not kept:
                         break
@@ -118,7 +173,7 @@ def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
             finally:
                 if base is not None:
                     base.give_up()
-                with source.lock:
+                with _held(source, stop):  # who stops this ends the snapshot
                     source.end_snapshot()
     except OSError as error:
         raise StorageError(

@@ -8,7 +8,7 @@ them in order and gives them back when the engine starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from threading import RLock
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from redmodel.errors import StorageError
@@ -28,7 +28,7 @@ class Source(Protocol):
     """What a storage may ask of the engine that it serves, while commands go on."""
 
     @property
-    def lock(self) -> AbstractContextManager[object]:
+    def lock(self) -> RLock:
         """Held while a command runs: under it no unit is half made."""
         ...
 
@@ -99,8 +99,12 @@ class LiveStorage(Storage, Protocol):
         """Begin to rewrite the log in the background; False if that is under way already."""
         ...
 
+    def info(self) -> dict[str, object]:
+        """What INFO says about it, by Redis' names."""
+        ...
+
     def pause(self) -> None:
-        """Give up a rewrite that is under way; not under the engine's lock."""
+        """Give up a rewrite that is under way."""
         ...
 
     def recover(self, databases: Iterable[Keyspace]) -> None:

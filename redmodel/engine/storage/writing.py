@@ -57,6 +57,8 @@ class LogWriter:
         #: How much of the file is known to be on the disk; 0 before the first sync of this process.
         self.durable_size = 0
         self._syncing_since = 0.0  # 0: nobody syncs now
+        #: How often a write waited for an fsync in the background that was late.
+        self.delayed = 0
         self._change = threading.Condition(threading.Lock())
         self._told: list[tuple[int, Told]] = []
         self._wake = threading.Event()
@@ -64,6 +66,16 @@ class LogWriter:
         self._thread: threading.Thread | None = None
         self._finalizer: weakref.finalize[..., LogWriter] | None = None
         self._closed = False
+
+    @property
+    def syncing(self) -> bool:
+        """Whether an fsync is under way."""
+        return self._syncing_since > 0
+
+    @property
+    def stands(self) -> bool:
+        """Whether the file is still what its path leads to."""
+        return not self._closed and self._files.stands(self._fd, self.path)
 
     @property
     def size(self) -> int:
@@ -211,7 +223,7 @@ class LogWriter:
         failure: tuple[str, OSError] | None = None
         try:
             self._files.fsync(self._fd)
-            if not self._files.stands(self._fd, self.path):
+            if not self.stands:
                 failure = "find", OSError(2, "it was deleted or replaced while it was in use")
         except OSError as error:
             failure = "sync", error
@@ -250,6 +262,7 @@ class LogWriter:
         self._wake.set()
 
     def _wait_for_syncer(self) -> None:
+        self.delayed += 1
         with self._change:
             while self._syncing_since:
                 self._change.wait()
