@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Iterator
+from datetime import timedelta
 from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
+from redmodel.database.groups import AsyncGroups, Groups
 from redmodel.errors import QueryError
-from redmodel.model import Condition, FieldRef, Order, order_of
+from redmodel.model import Condition, FieldRef, Order, order_of, path_of
+from redmodel.plan import aggregate, projection
 from redmodel.plan import find as plans
-from redmodel.plan import projection
 from redmodel.plan.find import Page, Selection
 
 R = TypeVar("R")
@@ -123,6 +125,57 @@ class Query(_Builder[R]):
         """Return one page with its total: one round trip. Without an order, pages go by id."""
         return run(plans.find_page(self._selection, number, size), self._executor)
 
+    @overload
+    def sum(self, field: FieldRef[A | None]) -> A: ...
+    @overload
+    def sum(self, field: FieldRef[A]) -> A: ...
+    def sum(self, field: FieldRef[Any]) -> Any:
+        """Sum an indexed number of all the records, exactly; zero where there is none: one round trip."""
+        return run(aggregate.find_sum(self._selection, path_of(field)), self._executor)
+
+    def avg(self, field: FieldRef[Any]) -> Any:
+        """Average an indexed number of all the records, None where there is none: one round trip."""
+        return run(aggregate.find_average(self._selection, path_of(field)), self._executor)
+
+    @overload
+    def min(self, field: FieldRef[A | None]) -> A | None: ...
+    @overload
+    def min(self, field: FieldRef[A]) -> A | None: ...
+    def min(self, field: FieldRef[Any]) -> Any:
+        """Return the smallest value of a field that can be ordered by, None where there is none: one round trip."""
+        return run(aggregate.find_least(self._selection, path_of(field), descending=False), self._executor)
+
+    @overload
+    def max(self, field: FieldRef[A | None]) -> A | None: ...
+    @overload
+    def max(self, field: FieldRef[A]) -> A | None: ...
+    def max(self, field: FieldRef[Any]) -> Any:
+        """Return the largest value of a field that can be ordered by, None where there is none: one round trip."""
+        return run(aggregate.find_least(self._selection, path_of(field), descending=True), self._executor)
+
+    @overload
+    def distinct(self, field: FieldRef[A | None]) -> list[A]: ...
+    @overload
+    def distinct(self, field: FieldRef[A]) -> list[A]: ...
+    def distinct(self, field: FieldRef[Any]) -> list[Any]:
+        """Return the different values of an indexed field, in their order: one round trip."""
+        return run(aggregate.find_distinct(self._selection, path_of(field)), self._executor)
+
+    def facets(self, *fields: FieldRef[Any]) -> dict[str, dict[Any, int]]:
+        """Count the records by the values of several fields at once, the most frequent first: one round trip."""
+        return run(aggregate.find_facets(self._selection, [path_of(field) for field in fields]), self._executor)
+
+    def histogram(self, field: FieldRef[A], width: float | timedelta, *, start: A | None = None) -> dict[A, int]:
+        """Count the records by steps of a number or time, from ``start`` (else zero, or 1970): one round trip.
+
+        The keys are the lower ends of the steps that hold records, in order.
+        """
+        return run(aggregate.find_histogram(self._selection, path_of(field), width, start), self._executor)
+
+    def group_by(self, field: FieldRef[A]) -> Groups[A]:
+        """Group the records by the values of an indexed field; then ``count``, ``sum``, ``avg``, ``min`` or ``max``."""
+        return Groups(self._executor, self._selection, field)
+
     def __iter__(self) -> Iterator[R]:
         first = run(plans.answer(self._selection), self._executor)
         yield from first.records
@@ -191,6 +244,59 @@ class AsyncQuery(_Builder[R]):
     async def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""
         return await run_async(plans.find_page(self._selection, number, size), self._executor)
+
+    @overload
+    async def sum(self, field: FieldRef[A | None]) -> A: ...
+    @overload
+    async def sum(self, field: FieldRef[A]) -> A: ...
+    async def sum(self, field: FieldRef[Any]) -> Any:
+        """Sum an indexed number of all the records, exactly; zero where there is none: one round trip."""
+        return await run_async(aggregate.find_sum(self._selection, path_of(field)), self._executor)
+
+    async def avg(self, field: FieldRef[Any]) -> Any:
+        """Average an indexed number of all the records, None where there is none: one round trip."""
+        return await run_async(aggregate.find_average(self._selection, path_of(field)), self._executor)
+
+    @overload
+    async def min(self, field: FieldRef[A | None]) -> A | None: ...
+    @overload
+    async def min(self, field: FieldRef[A]) -> A | None: ...
+    async def min(self, field: FieldRef[Any]) -> Any:
+        """Return the smallest value of a field that can be ordered by, None where there is none: one round trip."""
+        return await run_async(aggregate.find_least(self._selection, path_of(field), descending=False), self._executor)
+
+    @overload
+    async def max(self, field: FieldRef[A | None]) -> A | None: ...
+    @overload
+    async def max(self, field: FieldRef[A]) -> A | None: ...
+    async def max(self, field: FieldRef[Any]) -> Any:
+        """Return the largest value of a field that can be ordered by, None where there is none: one round trip."""
+        return await run_async(aggregate.find_least(self._selection, path_of(field), descending=True), self._executor)
+
+    @overload
+    async def distinct(self, field: FieldRef[A | None]) -> list[A]: ...
+    @overload
+    async def distinct(self, field: FieldRef[A]) -> list[A]: ...
+    async def distinct(self, field: FieldRef[Any]) -> list[Any]:
+        """Return the different values of an indexed field, in their order: one round trip."""
+        return await run_async(aggregate.find_distinct(self._selection, path_of(field)), self._executor)
+
+    async def facets(self, *fields: FieldRef[Any]) -> dict[str, dict[Any, int]]:
+        """Count the records by the values of several fields at once, the most frequent first: one round trip."""
+        return await run_async(
+            aggregate.find_facets(self._selection, [path_of(field) for field in fields]), self._executor
+        )
+
+    async def histogram(self, field: FieldRef[A], width: float | timedelta, *, start: A | None = None) -> dict[A, int]:
+        """Count the records by steps of a number or time, from ``start`` (else zero, or 1970): one round trip.
+
+        The keys are the lower ends of the steps that hold records, in order.
+        """
+        return await run_async(aggregate.find_histogram(self._selection, path_of(field), width, start), self._executor)
+
+    def group_by(self, field: FieldRef[A]) -> AsyncGroups[A]:
+        """Group the records by the values of an indexed field; then ``count``, ``sum``, ``avg``, ``min`` or ``max``."""
+        return AsyncGroups(self._executor, self._selection, field)
 
     def __await__(self) -> Generator[Any, None, list[R]]:
         return self.all().__await__()

@@ -132,6 +132,11 @@ class Index:
         assert self._leaf.number is not None
         return self._leaf.number(value)
 
+    @property
+    def places(self) -> int | None:
+        """The decimal places of Decimals that are indexed as whole numbers of the smallest unit."""
+        return self._leaf.places
+
     def values(self, obj: Any) -> list[Any]:
         """The indexed values of a record: none, one, or as many as its collections hold."""
         found = [obj]

@@ -43,7 +43,7 @@ class Leaf:
     and different bytes of different ones.
     """
 
-    __slots__ = ("_read", "kind", "number", "target", "text", "token")
+    __slots__ = ("_read", "kind", "number", "places", "target", "text", "token")
 
     def __init__(
         self,
@@ -52,8 +52,11 @@ class Leaf:
         number: Callable[[Any], Number] | None,
         read: Callable[[], SchemaValidator],
         link: LinkType | None = None,
+        places: int | None = None,
     ) -> None:
         self.kind = kind
+        self.places = places
+        """The decimal places of Decimals that are indexed as whole numbers of the smallest unit."""
         self.text = text
         self.number = number
         self._read = read
@@ -95,10 +98,10 @@ def leaf_of(name: str, schema: Core, model: ModelShape, where: str) -> Leaf:
     if kind == "json" and inner["type"] in ("union", "literal", "enum"):
         return _union_leaf(inner, schema, model, where)
     if kind in _NUMBERS:
-        number = _NUMBERS[kind]
-        if kind == "decimal" and inner.get("decimal_places") is not None:
-            number = scaled_number(inner["decimal_places"])
-        return Leaf(kind, _text_of_number(number), number, _bare_validator(inner, model))
+        number, places = _NUMBERS[kind], None
+        if kind == "decimal" and (places := inner.get("decimal_places")) is not None:
+            number = scaled_number(places)
+        return Leaf(kind, _text_of_number(number), number, _bare_validator(inner, model), places=places)
     if shape.link is not None:
         return Leaf(kind, lambda value: value.raw, None, LazyValidator(inner, {}), shape.link)
     if kind == "str":

@@ -108,6 +108,10 @@ class Selection(Generic[R_co]):
         Program(schema_of(self.model)).orders(orders)
         return self._with(orders=self.orders + orders)
 
+    def ordered(self, orders: tuple[Order, ...]) -> Selection[R_co]:
+        """All that meets the conditions, in this order instead of the one that is there."""
+        return self._with(orders=(), offset=0, limit=None).order_by(*orders)
+
     def slice(self, offset: int | None = None, limit: int | None = None) -> Selection[R_co]:
         """Skip and bound; neither may be negative."""
         for name, number in (("offset", offset), ("limit", limit)):

@@ -28,6 +28,10 @@ class Program:
             place = self._places[key] = b"%d" % len(self.keys)
         return place
 
+    def place(self, index: Index) -> bytes:
+        """The position of an index's sorted set among the keys."""
+        return self._place(self.schema.side + index.path_bytes)
+
     def _set(self, path: bytes, token: bytes) -> list[bytes]:
         return [b"=", self._place(self.schema.side + path + b":" + token)]
 

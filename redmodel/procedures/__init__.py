@@ -5,6 +5,7 @@ This room knows nothing of models, plans or connections: keys and arguments come
 
 from __future__ import annotations
 
+from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_count import increment as _increment
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_mend import mend as _mend
@@ -15,8 +16,9 @@ from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
+AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "select", "aggregate"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
-FIND = Procedure("find", _find, lua("common", "find"))
+FIND = Procedure("find", _find, lua("common", "select", "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
@@ -24,10 +26,11 @@ SAVE = Procedure("save", _save, lua("common", "saving", "save"))
 TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
 TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
 
-ALL: tuple[Procedure, ...] = (DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH, TRANSACT)
+ALL: tuple[Procedure, ...] = (AGGREGATE, DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH, TRANSACT)
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
 __all__ = [
+    "AGGREGATE",
     "ALL",
     "BY_SHA",
     "DELETE",

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from redmodel import AsyncDatabase, AsyncQuery, Database, Query
+from redmodel.database.groups import AsyncGroups, Groups
 
-TWINS = [(Database, AsyncDatabase), (Query, AsyncQuery)]
+TWINS = [(Database, AsyncDatabase), (Query, AsyncQuery), (Groups, AsyncGroups)]
 
 
 def public(cls: type[Any]) -> dict[str, Any]:
@@ -37,7 +38,19 @@ def test_both_take_the_same_arguments_and_say_the_same(blocking: type[Any], awai
 
 @pytest.mark.parametrize(("blocking", "awaiting"), TWINS)
 def test_what_asks_redis_is_awaited_and_the_rest_is_not(blocking: type[Any], awaiting: type[Any]) -> None:
-    builders = {"where", "order_by", "limit", "offset", "only", "values", "as_dicts", "ids", "find", "client"}
+    builders = {
+        "where",
+        "order_by",
+        "limit",
+        "offset",
+        "only",
+        "values",
+        "as_dicts",
+        "ids",
+        "find",
+        "group_by",
+        "client",
+    }
     for name, twin in public(awaiting).items():
         assert inspect.iscoroutinefunction(twin) is (name not in builders), name
 

@@ -188,6 +188,13 @@ assert_type(query.values(User.email, User.age).all(), list[tuple[str, int]])
 assert_type(query.values(User.address.city).first(), tuple[str] | None)
 assert_type(query.values(User.name, User.age).one_or_none(), tuple[Any, ...] | None)
 assert_type(query.as_dicts().page(size=5).items, list[dict[str, Any]])
+assert_type(query.sum(User.age), int)
+assert_type(query.max(User.iata), str | None)
+assert_type(query.min(User.age), int | None)
+assert_type(query.distinct(User.iata), list[str])
+assert_type(query.group_by(User.address.city).count(), dict[str, int])
+assert_type(query.group_by(User.address.city).sum(User.age), dict[str, int])
+assert_type(query.histogram(User.age, 10, start=5), dict[int, int])
 assert_type(query.only("name").where(User.age > 3).one_or_none(), User | None)
 
 

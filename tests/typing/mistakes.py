@@ -90,4 +90,8 @@ number: int = user.email  # error
 query = Database("memory://").find(User)
 query.values(User.score)  # error
 query.only(User.score)  # error
+query.sum(User.score)  # error
+query.group_by(User.name)  # error
+query.group_by("age")  # error
+query.histogram(User.age, 10, start="x")  # error
 query.nothing()  # error
