@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from os import urandom
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from redmodel.errors import (
     BulkError,
@@ -134,14 +134,48 @@ def _time_to_live(
     return None if known is None else "keep"
 
 
-def _accept(schema: Schema[M], obj: M, values: Sequence[bytes | None], reply: Reply) -> bool:
-    """Read the reply of a save: True if the record was created; raises what the reply refuses."""
-    if isinstance(reply, ReplyError):
-        raise reply
-    if isinstance(reply, int):
-        set_loaded(obj, values)
-        return reply == 1
-    raise refused(schema, obj, schema.id_value(obj), cast("list[bytes]", reply))
+class Prepared(NamedTuple):
+    """One record ready to be saved: what its fields will hold, and the command; ``partial`` if only changes travel."""
+
+    schema: Schema[Any]
+    obj: Model
+    values: list[bytes | None]
+    command: Command[Reply]
+    partial: bool
+
+    def accept(self, reply: Reply) -> bool:
+        """Read the reply: True if the record was created; raises what the reply refuses."""
+        if isinstance(reply, ReplyError):
+            raise reply
+        if isinstance(reply, int):
+            set_loaded(self.obj, self.values)
+            return reply == 1
+        raise refused(self.schema, self.obj, self.schema.id_value(self.obj), cast("list[bytes]", reply))
+
+
+def prepare(
+    obj: Model, ttl: int | None | Literal["model"] = "model", only_if: OnlyIf = None, *, whole: bool = False
+) -> Prepared:
+    """Make a record ready to be saved: the changes of one that was loaded, else the whole record."""
+    schema: Schema[Any] = schema_of(obj)
+    id = schema.id_of(obj)
+    values = schema.encode(obj)
+    known = loaded_values(obj)
+    if known is not None and (whole or only_if == "new" or known[0] != values[0]):
+        known = None  # another id makes it another record
+    command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
+    return Prepared(schema, obj, values, command, known is not None)
+
+
+def is_gone(ready: Prepared, only_if: OnlyIf, reply: Reply) -> bool:
+    """Whether a record that was loaded has gone since: it is written whole then, so that no half record ever stands."""
+    return ready.partial and only_if is None and isinstance(reply, list) and reply[0] == b"missing"
+
+
+def check_only_if(only_if: OnlyIf) -> None:
+    """Refuse another word than the two that there are."""
+    if only_if not in _ONLY:
+        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
 
 
 def save(
@@ -150,43 +184,26 @@ def save(
     ttl: int | None | Literal["model"] = "model",
     only_if: OnlyIf = None,
 ) -> Plan[bool]:
-    """Save one record: one round trip (one more for a handle's first save of a model).
-
-    A record that was loaded and has gone since is written whole again, so that no half record ever stands.
-    """
+    """Save one record: one round trip (one more for a handle's first save of a model)."""
     schema = schema_of(obj)
-    if only_if not in _ONLY:
-        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
+    check_only_if(only_if)
     if (hooks := schema.hooks) is not None:
         yield from before(obj, hooks, hooks.before_save, (obj,))
-    created = yield from _save(schema, obj, registered, ttl, only_if)
+    created = yield from _save(obj, registered, ttl, only_if)
     if hooks is not None:
         yield from after(hooks.after_save, (obj,))
     return created
 
 
-def _save(
-    schema: Schema[Any],
-    obj: Model,
-    registered: Registered,
-    ttl: int | None | Literal["model"],
-    only_if: OnlyIf,
-) -> Plan[bool]:
-    id = schema.id_of(obj)
-    values = schema.encode(obj)
-    known = loaded_values(obj)
-    if known is not None and known[0] != values[0]:
-        known = None  # the id was changed: this is another record
-    if only_if == "new":
-        known = None
-    command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
-    if schema not in registered:
-        yield from register(schema, registered)
-    (reply,) = yield Batch((command,))
-    if known is not None and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
-        command = save_command(schema, obj, id, values, None, _time_to_live(schema, None, ttl), None)
-        (reply,) = yield Batch((command,))
-    return _accept(schema, obj, values, reply)
+def _save(obj: Model, registered: Registered, ttl: int | None | Literal["model"], only_if: OnlyIf) -> Plan[bool]:
+    ready = prepare(obj, ttl, only_if)
+    if ready.schema not in registered:
+        yield from register(ready.schema, registered)
+    (reply,) = yield Batch((ready.command,))
+    if is_gone(ready, only_if, reply):
+        ready = prepare(obj, ttl, whole=True)
+        (reply,) = yield Batch((ready.command,))
+    return ready.accept(reply)
 
 
 def save_many(
@@ -200,14 +217,12 @@ def save_many(
     Each record is atomic by itself. Records that are refused are gathered in one BulkError at the end; the others are
     written.
     """
-    if only_if not in _ONLY:
-        raise QueryError(f"only_if is 'new', 'exists' or None, not {only_if!r}")
+    check_only_if(only_if)
     failures: list[tuple[int, RedModelError]] = []
     done = position = 0
     source = iter(objects)
     while chunk := list(islice(source, BATCH)):
-        prepared: list[tuple[int, M, list[bytes | None], bool]] = []
-        commands: list[Command[Reply]] = []
+        prepared: list[tuple[int, Prepared]] = []
         for obj in chunk:
             schema: Schema[M] = schema_of(obj)
             if schema not in registered:
@@ -215,35 +230,27 @@ def save_many(
             if schema.hooks is not None:
                 yield from before(obj, schema.hooks, schema.hooks.before_save, (obj,))
             try:
-                id = schema.id_of(obj)
-                values = schema.encode(obj)
-                known = loaded_values(obj)
-                if known is not None and (known[0] != values[0] or only_if == "new"):
-                    known = None
-                command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
+                prepared.append((position, prepare(obj, ttl, only_if)))
             except RedModelError as error:
                 failures.append((position, error))
-            else:
-                commands.append(command)
-                prepared.append((position, obj, values, known is not None))
             position += 1
-        replies = (yield Batch(tuple(commands))) if commands else ()
-        saved: list[M] = []
-        for (place, obj, values, partial), reply in zip(prepared, replies, strict=True):
+        replies = (yield Batch(tuple([ready.command for _, ready in prepared]))) if prepared else ()
+        saved: list[Model] = []
+        for (place, ready), reply in zip(prepared, replies, strict=True):
             try:
-                if partial and only_if is None and isinstance(reply, list) and reply[0] == b"missing":
-                    set_loaded(obj, None)
-                    yield from _save(schema_of(obj), obj, registered, ttl, None)
+                if is_gone(ready, only_if, reply):
+                    set_loaded(ready.obj, None)
+                    yield from _save(ready.obj, registered, ttl, None)
                 else:
-                    _accept(schema_of(obj), obj, values, reply)
+                    ready.accept(reply)
                 done += 1
             except RedModelError as error:
                 failures.append((place, error))
             else:
-                saved.append(obj)
-        for obj in saved:
-            if (hooks := schema_of(obj).hooks) is not None:
-                yield from after(hooks.after_save, (obj,))
+                saved.append(ready.obj)
+        for each in saved:
+            if (hooks := schema_of(each).hooks) is not None:
+                yield from after(hooks.after_save, (each,))
     if failures:
         failures.sort(key=lambda failure: failure[0])
         raise BulkError(
