@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import Backend, open_backend
 from redmodel.database.driver import Executor, Refusing, run
+from redmodel.database.item_verbs import ItemVerbs
 from redmodel.database.pacing import run_paced
 from redmodel.database.query import Query
 from redmodel.model import Condition, Model
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 
 
-class Database:
+class Database(ItemVerbs):
     """A handle on one keyspace, blocking: on Redis, or on the embedded engine when no server is named.
 
     Args:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import AsyncBackend, open_async_backend
 from redmodel.database.driver import AsyncExecutor, AsyncRefusing, run_async
+from redmodel.database.item_verbs_async import AsyncItemVerbs
 from redmodel.database.pacing import run_paced_async
 from redmodel.database.query import AsyncQuery
 from redmodel.model import Condition, Model
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 
 
-class AsyncDatabase:
+class AsyncDatabase(AsyncItemVerbs):
     """A handle on one keyspace, for asyncio: on Redis, or on the embedded engine when no server is named.
 
     Args:

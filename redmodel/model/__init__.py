@@ -19,6 +19,7 @@ from redmodel.model.fields import TTL, Codec, Embedded, Field, Indexed, Key, Uni
 from redmodel.model.hooks import after_delete, after_save, before_delete, before_save
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
+from redmodel.model.items import Items
 from redmodel.model.links import Link
 from redmodel.model.loaded import KEYSPACE
 from redmodel.model.matching import matches
@@ -43,6 +44,7 @@ __all__ = [
     "FieldSpec",
     "Index",
     "Indexed",
+    "Items",
     "Key",
     "Link",
     "Model",

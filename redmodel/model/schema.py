@@ -18,6 +18,7 @@ from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, 
 from redmodel.model.hooks import hooks_of
 from redmodel.model.identity import id_codec
 from redmodel.model.indexes import Entry, Index, computed_index, find_indexes
+from redmodel.model.items import Items
 from redmodel.model.keys import side_key
 from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.partial import Partial, make_partial
@@ -96,6 +97,7 @@ class Schema(Generic[M]):
         _check_side_keys(self.name, self.indexes)
         self.id_bytes: Callable[[object], bytes] = id_codec(self._codecs[0], shape.fields[names[0]], shape)
         """The bytes of an id that a user gives, validated as the id's type. Raises InvalidId."""
+        self._items: dict[str, Items] = {}
         self._partials: dict[tuple[int, ...], Partial] = {}
         self.encode = self._encode_first
         self.decode = self._decode_first
@@ -151,10 +153,7 @@ class Schema(Generic[M]):
         The values are in an object without any other field, as index entries are made from it. Raises EncodingError for
         a value that its field refuses, QueryError for what can't be changed by itself.
         """
-        if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
-            raise QueryError(
-                f"{self.name} has validators that look at whole records: load the record, change it, and save it"
-            )
+        self._refuse_parts()
         part: M = self.model.__new__(self.model)
         object.__setattr__(part, "__dict__", {})
         object.__setattr__(part, "__pydantic_fields_set__", set[str]())
@@ -162,9 +161,7 @@ class Schema(Generic[M]):
             object.__setattr__(part, name, None)
         stored: list[tuple[int, bytes | None]] = []
         for name, value in changes.items():
-            spec = next((spec for spec in self.fields if spec.name == name), None)
-            if spec is None:
-                raise QueryError(f"{self.name} has no field {name!r}; it has {', '.join(s.name for s in self.fields)}")
+            spec = self._spec(name)
             if spec.position == 0:
                 raise QueryError(f"{self.name}.{name} is the id, which names the record: save it anew under another id")
             try:
@@ -218,6 +215,36 @@ class Schema(Generic[M]):
                     )
                 found.append(one)
         return found
+
+    def items(self, name: str) -> Items:
+        """How items of a field are written alone. Raises QueryError for a field without items of one type."""
+        found = self._items.get(name)
+        if found is None:
+            self._refuse_parts()
+            spec = self._spec(name)
+            if self.plugged(spec.position) or any(
+                one.depends_on is None or name in one.depends_on for one in self.computed
+            ):
+                raise QueryError(
+                    f"{self.name}.{name} has a Codec, or a computed field may depend on it: load the record, change "
+                    "it, and save it"
+                )
+            indexes = [index for index in self.indexes if index.position == spec.position]
+            codec, schema = self._codecs[spec.position], self._shape.fields[name]
+            found = self._items[name] = Items(name, spec.position, schema, self._shape, codec, indexes)
+        return found
+
+    def _spec(self, name: str) -> FieldSpec:
+        spec = next((spec for spec in self.fields if spec.name == name), None)
+        if spec is None:
+            raise QueryError(f"{self.name} has no field {name!r}; it has {', '.join(s.name for s in self.fields)}")
+        return spec
+
+    def _refuse_parts(self) -> None:
+        if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+            raise QueryError(
+                f"{self.name} has validators that look at whole records: load the record, change it, and save it"
+            )
 
     def number(self, name: str) -> tuple[str, bytes, bytes]:
         """How a field is counted: ``i`` for whole numbers or ``f``, and the least and the most that it may hold.

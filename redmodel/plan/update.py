@@ -20,7 +20,7 @@ from redmodel.procedures import INCREMENT
 M = TypeVar("M", bound=Model)
 
 
-def _place(record: Model | type[Model], id: object) -> tuple[Schema[Any], bytes, object]:
+def place_of(record: Model | type[Model], id: object) -> tuple[Schema[Any], bytes, object]:
     """The schema and the id, as bytes and as given, of a record at hand or of a model's record."""
     schema: Schema[Any] = schema_of(record)
     if not isinstance(record, type):
@@ -32,7 +32,7 @@ def update(
     record: Model | type[Model], id: object, changes: Mapping[str, object], registered: Registered
 ) -> Plan[None]:
     """Write some fields of a living record, and its index entries: one round trip; raises NotFound."""
-    schema, raw, id = _place(record, id)
+    schema, raw, id = place_of(record, id)
     if not changes:
         raise QueryError(f"update() of {schema.name} names no field to change")
     part, stored = schema.part(changes)
@@ -53,7 +53,7 @@ def increment(record: Model | type[Model], id: object, amounts: Mapping[str, int
     When the connection breaks before the reply, the record tells whether the amount was added; where another write came
     between and hides it, ConnectionFailed is raised, and nothing is added twice.
     """
-    schema, raw, id = _place(record, id)
+    schema, raw, id = place_of(record, id)
     if len(amounts) != 1:
         raise QueryError(f"increment() of {schema.name} takes one field and its amount, as in increment(record, age=1)")
     ((name, amount),) = amounts.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_count import increment as _increment
 from redmodel.procedures.native_find import find as _find
+from redmodel.procedures.native_items import items as _items
 from redmodel.procedures.native_mend import mend as _mend
 from redmodel.procedures.native_save import save as _save
 from redmodel.procedures.native_transact import transact as _transact
@@ -20,13 +21,14 @@ AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "select", "aggregat
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
 FIND = Procedure("find", _find, lua("common", "select", "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
+ITEMS = Procedure("items", _items, lua("common", "items"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
 SAVE = Procedure("save", _save, lua("common", "saving", "save"))
 TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
 TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
 
-ALL: tuple[Procedure, ...] = (AGGREGATE, DELETE, FIND, INCREMENT, MEND, PURGE, SAVE, TOUCH, TRANSACT)
+ALL: tuple[Procedure, ...] = (AGGREGATE, DELETE, FIND, INCREMENT, ITEMS, MEND, PURGE, SAVE, TOUCH, TRANSACT)
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "DELETE",
     "FIND",
     "INCREMENT",
+    "ITEMS",
     "MEND",
     "PURGE",
     "SAVE",

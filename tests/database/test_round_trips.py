@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from redmodel import AsyncDatabase, Database
+from redmodel import AsyncDatabase, Database, Field, Model
 from tests.contract.models import Code, Session, User, user
 from tests.servers import RealServer
 
@@ -34,6 +34,10 @@ def trips(server: RealServer) -> Iterator[Callable[[Callable[[], object]], int]]
         yield count
 
 
+class Shelf(Model, prefix="trip-shelves"):
+    slots: dict[str, int] = Field(default_factory=dict)
+
+
 def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], object], int]]:
     """Each verb's call and the round trips that it may take."""
     loaded = user(1, id="1")
@@ -53,6 +57,14 @@ def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], obj
         "exists": (lambda: db.exists(User, "1"), 1),
         "count": (lambda: db.count(User), 1),
         "count of a query": (lambda: db.count(User, User.age > 3, User.name == "x"), 1),
+        "update": (lambda: db.update(User, "1", age=3), 1),
+        "increment": (lambda: db.increment(User, "1", age=1), 1),
+        "append": (lambda: db.append(User, "1", tags="a"), 1),
+        "extend": (lambda: db.extend(User, "1", tags=["b", "c"]), 1),
+        "prepend": (lambda: db.prepend(loaded, tags="d"), 1),
+        "add": (lambda: db.add(User, "1", tags="e"), 1),
+        "discard": (lambda: db.discard(User, "1", tags="a"), 1),
+        "put": (lambda: db.put(Shelf, "1", slots={"a": 1}), 1),
         "touch": (lambda: db.touch(Session, "1"), 1),
         "refresh": (lambda: db.refresh(loaded), 1),
         "page": (lambda: db.find(User, User.age > 3, User.name == "N1").order_by(-User.age).page(size=20), 1),
@@ -69,8 +81,14 @@ def _refused(action: Callable[[], object]) -> None:
 
 def test_each_verb_takes_one_round_trip(server: RealServer, trips: Callable[..., int]) -> None:
     with Database(server.unix_url) as db:
-        db.save_many([user(1, id="1"), Session(id="1", token="t", user="u"), Code(id="1", number="1")])
-        db.find(User).page(), db.delete(User, "none"), db.touch(Session, "1")  # the scripts are loaded at first use
+        db.save_many([user(1, id="1"), Session(id="1", token="t", user="u"), Code(id="1", number="1"), Shelf(id="1")])
+        (
+            db.find(User).page(),
+            db.delete(User, "none"),
+            db.touch(Session, "1"),
+            db.increment(User, "1", age=0),
+            db.append(User, "1", tags="z"),
+        )  # the scripts are loaded at first use
         for name, (action, allowed) in verbs(db.save, db).items():
             if name == "save again":
                 db.save(user(1, id="1"))
@@ -86,8 +104,14 @@ def test_each_verb_takes_one_round_trip_in_asyncio(
     db = Blocking(AsyncDatabase(server.unix_url), loop)
     request.addfinalizer(loop.close)
     request.addfinalizer(db.close)
-    db.save_many([user(1, id="1"), Session(id="1", token="t", user="u"), Code(id="1", number="1")])
-    db.find(User).page(), db.delete(User, "none"), db.touch(Session, "1")
+    db.save_many([user(1, id="1"), Session(id="1", token="t", user="u"), Code(id="1", number="1"), Shelf(id="1")])
+    (
+        db.find(User).page(),
+        db.delete(User, "none"),
+        db.touch(Session, "1"),
+        db.increment(User, "1", age=0),
+        db.append(User, "1", tags="z"),
+    )
     for name, (action, allowed) in verbs(db.save, db).items():
         assert trips(action) == allowed, name
 
