@@ -12,6 +12,7 @@ from redmodel.engine import texts
 from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.context import Context
 from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.pubsub import PubSub
 from redmodel.engine.registry import subcommand
 from redmodel.engine.replaying import replay
 from redmodel.engine.replies import QUEUED
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 # How many commands run between two steps of active expiry, and how many keys of a database one step removes.
 _STEP_EVERY = 256
 _STEP_KEYS = 64
+
+_FOR_SUBSCRIBERS = frozenset(
+    b"ping quit reset subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe".split()
+)
 
 
 def _embedded(storage: Storage | None, databases: int) -> Settings:
@@ -84,6 +89,7 @@ class Engine:
         self._acquire, self._release = self._lock.acquire, self._lock.release
         self.commands = COMMANDS
         self.waiters = Waiters()
+        self.pubsub = PubSub()
         self._storage = storage
         self._context = Context(self, clock, Session(), self.databases[0])
         self._until_step = _STEP_EVERY
@@ -129,7 +135,7 @@ class Engine:
             command = self.commands.get(args[0])
             if command is None or not command.minimum <= len(args) <= command.maximum:
                 command = self._named(session, args)
-            if session.queue is not None and not command.immediate:
+            if session.gated and self._must_queue(session, command, args):
                 return self._enqueue(session, command, args)
             if context.session is not session:
                 self._adopt(session)
@@ -327,8 +333,9 @@ class Engine:
                 self._flush()
 
     def release(self, session: Session) -> None:
-        """Forget a connection that is closed: its transaction, its watched keys, and what it waits for."""
+        """Forget a connection that is closed: its transaction, watched keys, subscriptions, and what it waits for."""
         with self._lock:
+            self.pubsub.leave(session)
             session.queue = None
             self.unwatch(session)
             waiter = self.waiters.of(session.id)
@@ -392,6 +399,15 @@ class Engine:
                 self.release(session)
         session.queue_failed = True
         raise error
+
+    def _must_queue(self, session: Session, command: Command, args: Args) -> bool:
+        """Whether a command is to wait for EXEC; one that a subscriber may not run is refused."""
+        if session.protocol == 2 and session.subscribed and command.name not in _FOR_SUBSCRIBERS:
+            if command.subcommands and len(args) > 1:
+                command = subcommand(command, args)
+            error = texts.only_subscribing(command.name)
+            raise texts.exec_abort_because(error) if command.name == b"exec" else error
+        return session.queue is not None and not command.immediate
 
     def _enqueue(self, session: Session, command: Command, args: Args) -> Reply:
         """Keep a command for EXEC, or refuse it and so the transaction."""

@@ -46,6 +46,18 @@ class Keyed(list[Any]):
     __slots__ = ()
 
 
+class Push(list[Any]):
+    """A message that nobody asked for, or the answer of SUBSCRIBE and its kin: an array in RESP2."""
+
+    __slots__ = ()
+
+
+class Several(list[Any]):
+    """More replies to one command than one, or none at all."""
+
+    __slots__ = ()
+
+
 class NilArray(list[Any]):
     """The nil of an array, which RESP2 spells differently, inside another reply; alone it is None, as every nil."""
 

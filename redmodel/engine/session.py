@@ -5,12 +5,13 @@ Nothing here runs a command: the engine and the command files read and write the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from redmodel.engine.registry import Command
+    from redmodel.engine.replies import Reply
 
 _ids = count(1)
 
@@ -29,18 +30,23 @@ class Session:
     """
 
     __slots__ = (
+        "_queue",
         "address",
+        "channels",
         "closing",
         "db",
+        "deliver",
         "dirty",
+        "gated",
         "id",
         "library_name",
         "library_version",
         "name",
         "patient",
+        "patterns",
         "protocol",
-        "queue",
         "queue_failed",
+        "shards",
         "watched",
     )
 
@@ -56,10 +62,41 @@ class Session:
         self.closing = False
         #: Who executes its commands waits in its own way: a command that waits raises `Suspended`.
         self.patient = False
-        #: The commands queued since MULTI, or None outside a transaction.
-        self.queue: list[tuple[Command, Sequence[bytes]]] | None = None
+        #: Takes what the session is to hear unasked; called under the engine's lock, from any thread. None: nothing.
+        self.deliver: Callable[[Reply], object] | None = None
+        #: What it is subscribed to.
+        self.channels: dict[bytes, None] = {}
+        self.patterns: dict[bytes, None] = {}
+        self.shards: dict[bytes, None] = {}
+        #: Not every command may run now: see `regate`.
+        self.gated = False
+        self._queue: list[tuple[Command, Sequence[bytes]]] | None = None
         #: A command was refused while queueing, so EXEC must answer EXECABORT.
         self.queue_failed = False
         #: (database, key) pairs under WATCH; ``dirty`` says that one of them has changed.
         self.watched: set[tuple[int, bytes]] = set()
         self.dirty = False
+
+    @property
+    def queue(self) -> list[tuple[Command, Sequence[bytes]]] | None:
+        """The commands queued since MULTI, or None outside a transaction."""
+        return self._queue
+
+    @queue.setter
+    def queue(self, queue: list[tuple[Command, Sequence[bytes]]] | None) -> None:
+        self._queue = queue
+        self.regate()
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether messages of any channel are delivered."""
+        return bool(self.channels or self.patterns or self.shards)
+
+    def regate(self) -> None:
+        """Find out anew whether every command may run: in RESP2 a subscriber's connection is for its messages."""
+        self.gated = self._queue is not None or (self.protocol == 2 and self.subscribed)
+
+    def tell(self, message: Reply) -> None:
+        """Deliver what was not asked for."""
+        if self.deliver is not None:
+            self.deliver(message)

@@ -172,6 +172,14 @@ def unknown_command(name: bytes, rest: Sequence[bytes]) -> ReplyError:
     return ReplyError(f"ERR unknown command '{shown(name[:128])}', with args beginning with: {shown(listed)}")
 
 
+def only_subscribing(name: bytes) -> ReplyError:
+    """A subscriber in RESP2 asked for something else."""
+    return ReplyError(
+        f"ERR Can't execute '{name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
+        "in this context"
+    )
+
+
 def unknown_subcommand(container: bytes, sub: bytes) -> ReplyError:
     """The container is known, its subcommand is not."""
     return ReplyError(f"ERR unknown subcommand '{shown(sub[:128])}'. Try {container.decode().upper()} HELP.")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from redmodel.errors import ReplyError
 
-Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array"]
+Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array", "several"]
 
 _Write = Callable[[Any, list[bytes]], None]
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -33,8 +33,8 @@ class ReplyWriter:
         Args:
             protocol: 2 or 3.
             shapes: the classes whose instances are status lines (bytes), verbatim texts (bytes), sets (lists), pairs
-                (lists of 2-tuples: flat in RESP 2), keyed (lists of 2-tuples: maps in RESP 3), pushes (lists) or
-                the nil of an array inside another reply.
+                (lists of 2-tuples: flat in RESP 2), keyed (lists of 2-tuples: maps in RESP 3), pushes (lists),
+                the nil of an array inside another reply, or several replies without a frame (lists).
         """
         self.protocol = protocol
         modern = protocol >= 3
@@ -60,6 +60,7 @@ class ReplyWriter:
             "keyed": self._keyed if modern else self._array,
             "push": self._push if modern else self._array,
             "nil_array": self._write_nil_array,
+            "several": self._items,
         }
         for kind, shape in (shapes or {}).items():
             self._writers[kind] = by_shape[shape]

@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine.engine import Engine
-from redmodel.engine.replies import Keyed, NilArray, Pairs, SetReply, Status, Verbatim
+from redmodel.engine.replies import Keyed, NilArray, Pairs, Push, SetReply, Several, Status, Verbatim
 from redmodel.engine.session import Session
 from redmodel.engine.waiting import Suspended, Waiter
 from redmodel.errors import ReplyError, StorageError
 from redmodel.resp.requests import RequestParser
 from redmodel.resp.writer import ReplyWriter, Shape
+from redmodel.server.output import Output
 
 if TYPE_CHECKING:
     from redmodel.engine.replies import Reply
@@ -29,6 +30,8 @@ SHAPES: dict[type, Shape] = {
     Pairs: "pairs",
     Keyed: "keyed",
     NilArray: "nil_array",
+    Push: "push",
+    Several: "several",
 }
 WRITERS = {protocol: ReplyWriter(protocol, SHAPES) for protocol in (2, 3)}
 
@@ -54,6 +57,7 @@ class ClientConnection(asyncio.Protocol):
         self._gone = gone
         self._parser = RequestParser()
         self._transport: asyncio.Transport | None = None
+        self._output: Output | None = None
         self._backlog: deque[list[bytes]] = deque()
         self._held: deque[tuple[int, bytes]] = deque()  # replies that wait for the disk, and for what on it
         self._held_size = 0
@@ -69,6 +73,10 @@ class ClientConnection(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         self.session.address = _address(transport).encode()
+        self._output = Output(
+            self._engine, self.session, transport, lambda message: WRITERS[self.session.protocol].write(message)
+        )
+        self.session.deliver = self._output.deliver
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -76,6 +84,8 @@ class ClientConnection(asyncio.Protocol):
         self._held.clear()
         self._held_size = 0
         self._stop_waiting()
+        if self._output is not None:
+            self._output.end()
         self._engine.release(self.session)
         self._gone(self)
 
@@ -123,6 +133,9 @@ class ClientConnection(asyncio.Protocol):
     def _run(self) -> None:
         """Run what waits, as long as the client takes its replies."""
         backlog = self._backlog
+        output = self._output
+        assert output is not None
+        inbox = output.inbox
         replies: list[bytes] = []
         size = 0
         while backlog and not self._full and not self._closing and self._held_size < _FLUSH_AT:
@@ -130,8 +143,13 @@ class ClientConnection(asyncio.Protocol):
                 break
             self._position = 0
             reply = self._answer(backlog.popleft())
+            if inbox:
+                replies += output.taken()  # what the command itself brought comes before its reply
             if self._position or self._held:
-                self._hold(reply)
+                for part in replies:
+                    self._hold(part, 0)
+                replies, size = [], 0
+                self._hold(reply, self._position)
                 continue
             replies.append(reply)
             size += len(reply)
@@ -204,9 +222,8 @@ class ClientConnection(asyncio.Protocol):
             return
         self._forget_waiter()
         reply = WRITERS[self.session.protocol].write(waiter.reply)
-        self._position = waiter.position
-        if self._position or self._held:
-            self._hold(reply)
+        if waiter.position or self._held:
+            self._hold(reply, waiter.position)
         else:
             self._send([reply])
         self._run()
@@ -224,9 +241,9 @@ class ClientConnection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
-    def _hold(self, reply: bytes) -> None:
+    def _hold(self, reply: bytes, position: int) -> None:
         """Keep a reply back until the disk has what it acknowledges, or what a reply before it does."""
-        self._held.append((self._position, reply))
+        self._held.append((position, reply))
         self._held_size += len(reply)
         if len(self._held) == 1:
             # Later: when every client that has something to write now has written it.
@@ -264,8 +281,8 @@ class ClientConnection(asyncio.Protocol):
         return command is not None and command.nil_is_array(args)
 
     def _send(self, replies: list[bytes]) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(replies) if len(replies) > 1 else replies[0])
+        if self._output is not None:
+            self._output.send(replies)
 
     def _close(self) -> None:
         self._closing = True

@@ -32,6 +32,8 @@ TABLE = Table(
 def ping(context: Context, args: Args) -> Reply:
     if len(args) > 2:
         raise texts.arity(b"ping")
+    if context.session.subscribed and context.session.protocol == 2:
+        return [b"pong", args[1] if len(args) == 2 else b""]
     return args[1] if len(args) == 2 else PONG
 
 
@@ -104,6 +106,7 @@ def hello(context: Context, args: Args) -> Reply:
     if name is not None:
         session.name = name
     session.protocol = protocol
+    session.regate()
     return {
         b"server": b"redis",
         b"version": REDIS_VERSION.encode(),
