@@ -1,4 +1,4 @@
-"""redis-py connections that lead to an engine in this process: no socket, and nothing is ever waited for.
+"""redis-py connections that lead to an engine in this process, without a socket.
 
 May live here: what a connection of redis-py is asked to do, for both colours. Commands run when they are sent, and
 their replies wait to be read.
@@ -10,22 +10,20 @@ their replies wait to be read.
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import redis.asyncio.connection
 import redis.connection
+from redis._parsers import _AsyncRESP3Parser, _RESP3Parser
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from redmodel.database.client_replies import Decode, encoded, error_of, flattened, shaped
-from redmodel.database.client_waiting import waited
-from redmodel.database.over_engine_commits import commits_of
+from redmodel.database.client_conversation import Conversation
+from redmodel.database.client_replies import Decode, encoded
 from redmodel.engine.engine import Engine
-from redmodel.engine.session import Session
-from redmodel.engine.waiting import Suspended
-from redmodel.errors import ReplyError
+from redmodel.engine.replies import Push
 
 
 def wire_protocol(protocol: Any) -> int:
@@ -33,60 +31,14 @@ def wire_protocol(protocol: Any) -> int:
     return int(protocol or getattr(redis.connection, "DEFAULT_RESP_VERSION", 2))
 
 
-class Conversation:
-    """One session with an engine: commands go in, replies wait in order."""
-
-    def __init__(self, engine: Engine, db: int, name: str | None, protocol: int) -> None:
-        self.engine = engine
-        self.session = Session(db, (name or "").encode(), protocol=protocol)
-        self.replies: deque[Any] = deque()
-
-    def say(self, command: Iterable[list[bytes]]) -> None:
-        """Run commands; what they answer, errors included, is kept."""
-        execute, session, replies = self.engine.execute, self.session, self.replies
-        session.patient = False
-        for args in command:
-            try:
-                replies.append(execute(session, args))
-            except ReplyError as error:
-                replies.append(error)
-
-    async def say_async(self, command: Iterable[list[bytes]]) -> None:
-        """The same, where the disk must not be waited for in the event loop's thread."""
-        self.session.patient = True
-        owed: list[int] = []
-        behind = 0
-        for args in command:
-            try:
-                reply, position = self.engine.submit(self.session, args)
-            except Suspended as suspended:
-                reply, position = await waited(suspended.waiter)
-            self.replies.append(reply)
-            if position:
-                owed.append(len(self.replies) - 1)
-                behind = position
-        if owed:
-            try:
-                await commits_of(self.engine).wait(behind)
-            except ReplyError as error:
-                for at in owed:
-                    self.replies[at] = error
-
-    def hear(self, decode: Decode) -> Any:
-        """The oldest reply, as redis-py expects it; an error is raised."""
-        if not self.replies:
-            raise RedisConnectionError("no reply is waiting: nothing was sent to the engine")
-        reply = self.replies.popleft()
-        if self.session.protocol < 3:
-            reply = flattened(reply)
-        if isinstance(reply, ReplyError):
-            raise error_of(reply) from None
-        return shaped(reply, decode)
-
-    def end(self) -> None:
-        """Forget the session's transaction and watched keys."""
-        self.replies.clear()
-        self.engine.release(self.session)
+def _handler(connection: Any) -> Any:
+    """The parser of redis-py's that knows what to do with a message; in RESP2 messages are replies."""
+    parser = connection._parser
+    if not hasattr(parser, "handle_push_response"):
+        # redis-py does the same when a server agrees to speak RESP3.
+        connection.set_parser(type(connection)._resp3_parser)
+        parser = connection._parser
+    return parser
 
 
 def decoder(encoder: Any) -> Decode:
@@ -101,6 +53,7 @@ def decoder(encoder: Any) -> Decode:
 class EngineConnection(redis.connection.UnixDomainSocketConnection):
     """A connection of `redis.Redis` to an engine."""
 
+    _resp3_parser = _RESP3Parser
     _conversation: Conversation | None = None
 
     def __init__(self, *, engine: Engine, **kwargs: Any) -> None:
@@ -150,16 +103,23 @@ class EngineConnection(redis.connection.UnixDomainSocketConnection):
     def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[Any]:
         return [encoded(tuple(args)) for args in commands]
 
-    def can_read(self, timeout: float = 0) -> bool:
+    def can_read(self, timeout: float | None = 0) -> bool:
         self.connect()
         assert self._conversation is not None
-        return bool(self._conversation.replies)
+        return self._conversation.wait(timeout)
 
     def read_response(self, disable_decoding: bool = False, **kwargs: Any) -> Any:
         try:
-            if self._conversation is None:
-                raise RedisConnectionError("not connected to the engine")
-            return self._conversation.hear(None if disable_decoding else self._decode)
+            while True:
+                if self._conversation is None:
+                    raise RedisConnectionError("not connected to the engine")
+                self._conversation.wait(None)
+                reply = self._conversation.hear(None if disable_decoding else self._decode)
+                if type(reply) is not Push:
+                    return reply
+                handled = _handler(self).handle_push_response(list(reply))
+                if kwargs.get("push_request"):
+                    return handled
         except ResponseError:
             raise
         except BaseException:
@@ -171,6 +131,7 @@ class EngineConnection(redis.connection.UnixDomainSocketConnection):
 class AsyncEngineConnection(redis.asyncio.connection.UnixDomainSocketConnection):
     """A connection of `redis.asyncio.Redis` to an engine."""
 
+    _resp3_parser = _AsyncRESP3Parser
     _conversation: Conversation | None = None
 
     def __init__(self, *, engine: Engine, **kwargs: Any) -> None:
@@ -222,20 +183,40 @@ class AsyncEngineConnection(redis.asyncio.connection.UnixDomainSocketConnection)
     def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[Any]:
         return [encoded(tuple(args)) for args in commands]
 
-    async def can_read(self, *args: Any) -> bool:
-        return self._conversation is not None and bool(self._conversation.replies)
+    async def can_read(self, timeout: float | None = 0, *args: Any) -> bool:  # noqa: ASYNC109 (redis-py's)
+        return self._conversation is not None and await self._conversation.wait_async(timeout)
 
     async def can_read_destructive(self) -> bool:
         return await self.can_read()
 
-    async def read_response(self, disable_decoding: bool = False, *args: Any, **kwargs: Any) -> Any:
+    async def read_response(
+        self,
+        disable_decoding: bool = False,
+        timeout: float | None = None,  # noqa: ASYNC109 (redis-py's)
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        left = None if timeout is None or timeout == math.inf else timeout
         try:
-            if self._conversation is None:
-                raise RedisConnectionError("not connected to the engine")
-            return self._conversation.hear(None if disable_decoding else self._decode)
+            while True:
+                if self._conversation is None:
+                    raise RedisConnectionError("not connected to the engine")
+                if not await self._conversation.wait_async(left) and left is not None:
+                    return None
+                reply = self._conversation.hear(None if disable_decoding else self._decode)
+                if type(reply) is not Push:
+                    return reply
+                handled = await _handler(self).handle_push_response(list(reply))
+                if kwargs.get("push_request"):
+                    return handled
         except ResponseError:
             raise
         except BaseException:
             if kwargs.get("disconnect_on_error", True):
                 await self.disconnect()
             raise
+
+    def __del__(self, *_: Any) -> None:
+        # redis-py's asks for the socket's writer.
+        if self._conversation is not None:
+            self._conversation.end()

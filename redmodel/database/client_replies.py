@@ -15,7 +15,7 @@ from typing import Any
 from redis.connection import DefaultParser
 from redis.exceptions import DataError, RedisError
 
-from redmodel.engine.replies import Keyed, NilArray, Pairs, SetReply, Status, Verbatim
+from redmodel.engine.replies import Keyed, NilArray, Pairs, Push, SetReply, Several, Status, Verbatim
 from redmodel.errors import ReplyError
 
 Decode = Callable[[bytes], str] | None
@@ -90,6 +90,8 @@ def shaped(reply: Any, decode: Decode) -> Any:
         return {shaped(key, decode): shaped(value, decode) for key, value in reply}
     if kind is NilArray:
         return None
+    if kind is Push or kind is Several:
+        return _items(reply, decode)
     if isinstance(reply, ReplyError):
         return error_of(reply)
     if isinstance(reply, (list, tuple)):

@@ -27,20 +27,20 @@ class PubSub:
         count = 0
         if subscribers:
             message_push = Push((b"message", channel, message))
-            for session in subscribers:
-                session.tell(message_push)
             count = len(subscribers)
+            for session in tuple(subscribers):  # a connection that is collected just now leaves
+                session.tell(message_push)
         if self.patterns:
             for pattern, hearers in list(self.patterns.items()):
-                if self._matchers[pattern](channel):
-                    for session in hearers:
-                        session.tell(Push((b"pmessage", pattern, channel, message)))
+                if pattern in self._matchers and self._matchers[pattern](channel):
                     count += len(hearers)
+                    for session in tuple(hearers):
+                        session.tell(Push((b"pmessage", pattern, channel, message)))
         return count
 
     def publish_shard(self, channel: bytes, message: bytes) -> int:
         """Deliver a message to the subscribers of a shard's channel."""
-        subscribers = self.shards.get(channel, {})
+        subscribers = tuple(self.shards.get(channel, ()))
         for session in subscribers:
             session.tell(Push((b"smessage", channel, message)))
         return len(subscribers)

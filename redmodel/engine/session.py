@@ -92,6 +92,11 @@ class Session:
         """Whether messages of any channel are delivered."""
         return bool(self.channels or self.patterns or self.shards)
 
+    @property
+    def hears(self) -> bool:
+        """Whether something may be told to the session that it didn't ask for."""
+        return self.subscribed
+
     def regate(self) -> None:
         """Find out anew whether every command may run: in RESP2 a subscriber's connection is for its messages."""
         self.gated = self._queue is not None or (self.protocol == 2 and self.subscribed)

@@ -175,8 +175,8 @@ def unknown_command(name: bytes, rest: Sequence[bytes]) -> ReplyError:
 def only_subscribing(name: bytes) -> ReplyError:
     """A subscriber in RESP2 asked for something else."""
     return ReplyError(
-        f"ERR Can't execute '{name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed "
-        "in this context"
+        f"ERR Can't execute '{name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+        "are allowed in this context"
     )
 
 
