@@ -99,7 +99,7 @@ class Conversation:
         return Push(found) if pushed else found
 
     def wait(self, seconds: float | None) -> bool:
-        """Block this thread until something can be heard, and say whether it can; None: as long as messages may come."""
+        """Block this thread until something can be heard, and say whether it can; None: while messages may come."""
         until = None if seconds is None else time.monotonic() + seconds
         while not self.replies and self._may_hear():
             left = _EXPIRE_EACH if until is None else min(until - time.monotonic(), _EXPIRE_EACH)
@@ -112,7 +112,7 @@ class Conversation:
                 gate.acquire(timeout=left)
             self._bell = None
             self.engine.expire_step()
-        return bool(self.replies)
+        return bool(self.replies) or self._overrun
 
     async def wait_async(self, seconds: float | None) -> bool:
         """The same for a task; its event loop goes on."""
@@ -134,7 +134,7 @@ class Conversation:
                     await asyncio.wait_for(rung.wait(), left)
             self._bell = None
             self.engine.expire_step()
-        return bool(self.replies)
+        return bool(self.replies) or self._overrun
 
     def end(self) -> None:
         """Forget the session's transaction, watched keys and subscriptions."""
