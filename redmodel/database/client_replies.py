@@ -15,7 +15,17 @@ from typing import Any
 from redis.connection import DefaultParser
 from redis.exceptions import DataError, RedisError
 
-from redmodel.engine.replies import Keyed, NilArray, Pairs, Push, SetReply, Several, Status, Verbatim
+from redmodel.engine.replies import (
+    Keyed,
+    LongDouble,
+    NilArray,
+    Pairs,
+    Push,
+    SetReply,
+    Several,
+    Status,
+    Verbatim,
+)
 from redmodel.errors import ReplyError
 
 Decode = Callable[[bytes], str] | None
@@ -84,6 +94,8 @@ def shaped(reply: Any, decode: Decode) -> Any:
         return decode(reply) if decode else bytes(reply)
     if kind is SetReply:
         return _items(reply, decode)
+    if kind is LongDouble:
+        return float(reply)
     if kind is Pairs:
         return [_items(pair, decode) for pair in reply]
     if kind is Keyed:
@@ -112,6 +124,8 @@ def flattened(reply: Any) -> Any:
         return b"%.17g" % reply
     if kind is bool:
         return int(reply)
+    if kind is LongDouble:
+        return bytes(reply)
     if kind is dict:
         return [flattened(part) for pair in reply.items() for part in pair]
     if kind is Pairs:

@@ -28,6 +28,12 @@ class Verbatim(bytes):
     __slots__ = ()
 
 
+class LongDouble(bytes):
+    """A double that Redis prints with more digits than it has: a bulk string in RESP2, a double in RESP3."""
+
+    __slots__ = ()
+
+
 class SetReply(list[Any]):
     """An array of which RESP3 says that it is a set."""
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from redmodel.errors import ReplyError
 
-Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array", "several"]
+Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array", "several", "long_double"]
 
 _Write = Callable[[Any, list[bytes]], None]
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -34,7 +34,8 @@ class ReplyWriter:
             protocol: 2 or 3.
             shapes: the classes whose instances are status lines (bytes), verbatim texts (bytes), sets (lists), pairs
                 (lists of 2-tuples: flat in RESP 2), keyed (lists of 2-tuples: maps in RESP 3), pushes (lists),
-                the nil of an array inside another reply, or several replies without a frame (lists).
+                the nil of an array inside another reply, several replies without a frame (lists), or the text of a
+                double (bytes: a bulk string in RESP 2).
         """
         self.protocol = protocol
         modern = protocol >= 3
@@ -61,6 +62,7 @@ class ReplyWriter:
             "push": self._push if modern else self._array,
             "nil_array": self._write_nil_array,
             "several": self._items,
+            "long_double": _long_double if modern else _bulk,
         }
         for kind, shape in (shapes or {}).items():
             self._writers[kind] = by_shape[shape]
@@ -170,6 +172,10 @@ def _double(reply: float, parts: list[bytes]) -> None:
 
 def _double_text(reply: float, parts: list[bytes]) -> None:
     _bulk(b"%.17g" % reply, parts)
+
+
+def _long_double(reply: bytes, parts: list[bytes]) -> None:
+    parts.append(b",%b\r\n" % reply)
 
 
 def _boolean(reply: bool, parts: list[bytes]) -> None:

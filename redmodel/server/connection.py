@@ -10,7 +10,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine.engine import Engine
-from redmodel.engine.replies import Keyed, NilArray, Pairs, Push, SetReply, Several, Status, Verbatim
+from redmodel.engine.replies import (
+    Keyed,
+    LongDouble,
+    NilArray,
+    Pairs,
+    Push,
+    SetReply,
+    Several,
+    Status,
+    Verbatim,
+)
 from redmodel.engine.session import Session
 from redmodel.engine.waiting import Suspended, Waiter
 from redmodel.errors import ReplyError, StorageError
@@ -32,6 +42,7 @@ SHAPES: dict[type, Shape] = {
     NilArray: "nil_array",
     Push: "push",
     Several: "several",
+    LongDouble: "long_double",
 }
 WRITERS = {protocol: ReplyWriter(protocol, SHAPES) for protocol in (2, 3)}
 

@@ -1,0 +1,118 @@
+"""Commands on HyperLogLog counters, which are strings of the layout in ``values.hyperloglog``."""
+
+from __future__ import annotations
+
+from redmodel.engine import texts
+from redmodel.engine.context import Context
+from redmodel.engine.registry import Args, Table
+from redmodel.engine.replies import OK, Reply, Status
+from redmodel.engine.values import hyperloglog as hll
+from redmodel.errors import ReplyError
+
+TABLE = Table(
+    ("PFADD", -2, "write denyoom fast", (1, 1, 1)),
+    ("PFCOUNT", -2, "readonly may_replicate", (1, -1, 1)),
+    ("PFMERGE", -2, "write denyoom", (1, -1, 1)),
+    ("PFDEBUG", 3, "write denyoom admin", (2, 2, 1)),
+    ("PFSELFTEST", 1, "admin", (0, 0, 0)),
+)
+
+
+def _counter(context: Context, key: bytes) -> bytes | None:
+    value = context.string_at(key)
+    if value is not None and not hll.is_counter(value):
+        raise ReplyError(texts.NOT_A_COUNTER)
+    return value
+
+
+def _sparse_most(context: Context) -> int:
+    return context.engine.settings.number("hll-sparse-max-bytes")
+
+
+@TABLE.handles("PFADD")
+def pfadd(context: Context, args: Args) -> Reply:
+    key = args[1]
+    before = _counter(context, key)
+    value = hll.empty() if before is None else before
+    try:
+        after = hll.add(value, args[2:], _sparse_most(context))
+    except hll.Corrupted:
+        raise ReplyError(texts.CORRUPTED_COUNTER) from None
+    if after is before:
+        return 0
+    if after is value:
+        after = value[:15] + b"\x80" + value[16:]
+    context.database.values[key] = after
+    context.touch(key)
+    return 1
+
+
+@TABLE.handles("PFCOUNT")
+def pfcount(context: Context, args: Args) -> Reply:
+    try:
+        if len(args) > 2:
+            counters = [value for key in args[1:] if (value := _counter(context, key)) is not None]
+            return _signed(hll.count_of(hll.highest(counters)))
+        key = args[1]
+        value = _counter(context, key)
+        if value is None:
+            return 0
+        number = hll.known_count(value)
+        if number is None:
+            number = hll.count(value)
+            context.database.values[key] = hll.with_count(value, number)
+            context.touch(key)
+        return _signed(number)
+    except hll.Corrupted:
+        raise ReplyError(texts.CORRUPTED_COUNTER) from None
+
+
+def _signed(number: int) -> int:
+    # A counter of nonsense counts more than fits.
+    return number - (1 << 64) if number >> 63 else number
+
+
+@TABLE.handles("PFMERGE")
+def pfmerge(context: Context, args: Args) -> Reply:
+    target = args[1]
+    counters = [value for key in args[1:] if (value := _counter(context, key)) is not None]
+    try:
+        values = hll.highest(counters)
+        into = _counter(context, target) or hll.empty()
+        if any(map(hll.is_dense, counters)):
+            into = hll.dense(into)
+        context.database.values[target] = hll.merged(into, values, _sparse_most(context))
+    except hll.Corrupted:
+        raise ReplyError(texts.CORRUPTED_COUNTER) from None
+    context.touch(target)
+    return OK
+
+
+@TABLE.handles("PFDEBUG")
+def pfdebug(context: Context, args: Args) -> Reply:
+    verb, key = args[1].upper(), args[2]
+    value = _counter(context, key)
+    if value is None:
+        raise ReplyError(texts.NO_SUCH_COUNTER)
+    try:
+        if verb == b"ENCODING":
+            return Status(b"dense" if hll.is_dense(value) else b"sparse")
+        if verb == b"DECODE":
+            if hll.is_dense(value):
+                raise ReplyError(texts.COUNTER_NOT_SPARSE)
+            return hll.spelled(value).encode()
+        if verb not in (b"GETREG", b"TODENSE"):
+            raise ReplyError(f"ERR Unknown PFDEBUG subcommand '{texts.shown(args[1])}'")
+        converted = not hll.is_dense(value)
+        if converted:
+            context.database.values[key] = hll.dense(value)
+            context.touch(key)
+        return list(hll.registers(value)) if verb == b"GETREG" else int(converted)
+    except hll.Corrupted:
+        raise ReplyError(texts.CORRUPTED_COUNTER) from None
+
+
+@TABLE.handles("PFSELFTEST")
+def pfselftest(context: Context, args: Args) -> Reply:
+    # Redis tries its registers and its estimates; here the tests of this package do.
+    return OK
