@@ -170,7 +170,7 @@ class Context:
             return False
         database.remove(key)
         if self.heeded:
-            self.heed(database, key)
+            self.heed(database, key, b"expired")
         if self.logging:
             self.effects.append((database.number, (b"DEL", key)))
         return True
@@ -185,7 +185,7 @@ class Context:
             if not fields:
                 database.remove(key)
             if self.heeded:
-                self.heed(database, key)
+                self.heed(database, key, b"hexpired")
             if self.logging:
                 self.effects.append((database.number, (b"HDEL", key, *gone)))
         return fields or None
@@ -216,28 +216,43 @@ class Context:
 
     # Telling what changed.
 
-    def touch(self, key: bytes) -> None:
-        """Report that a key was changed, made or removed."""
+    def touch(self, key: bytes, event: bytes = b"") -> None:
+        """Report that a key was changed, made or removed, and the keyspace event that this is."""
         self.changed = True
         if self.heeded:
-            self.heed(self.database, key)
+            self.heed(self.database, key, event)
 
-    def touch_in(self, database: Keyspace, key: bytes) -> None:
+    def touch_in(self, database: Keyspace, key: bytes, event: bytes = b"") -> None:
         """Report a change of a key in another database."""
         self.changed = True
         if self.heeded:
-            self.heed(database, key)
+            self.heed(database, key, event)
 
-    def heed(self, database: Keyspace, key: bytes) -> None:
+    def heed(self, database: Keyspace, key: bytes, event: bytes = b"") -> None:
         """Tell everybody who wants to know that a key has changed."""
         if database.watchers:
             database.wake((key,))
-        self.engine.waiters.heed(database.number, key)
+        engine = self.engine
+        engine.waiters.heed(database.number, key)
+        if event and engine.notifier:
+            engine.notifier.publish(event, database, key)
+
+    def notify(self, event: bytes, key: bytes) -> None:
+        """Report a keyspace event beside that of `touch`, or of what is no change for watchers."""
+        if self.heeded and self.engine.notifier:
+            self.engine.notifier.publish(event, self.database, key)
+
+    def put(self, key: bytes, value: Value, database: Keyspace | None = None) -> None:
+        """Set a key to a new value, without a deadline; tells that it is new where it is. The caller calls `touch`."""
+        database = database or self.database
+        if self.heeded and key not in database.values and self.engine.notifier:
+            self.engine.notifier.publish(b"new", database, key)
+        database.put(key, value)
 
     def reckon(self) -> None:
         """Find out anew whether anybody wants to know."""
         engine = self.engine
-        self.heeded = bool(engine.waiters) or any(database.watchers for database in engine.databases)
+        self.heeded = bool(engine.waiters or engine.notifier or any(database.watchers for database in engine.databases))
 
     def effect(self, *args: bytes) -> None:
         """Tell one command that stands for what was done, in place of the running command's own arguments."""

@@ -12,6 +12,7 @@ from redmodel.engine import texts
 from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.context import Context
 from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.notifications import Notifier
 from redmodel.engine.pubsub import PubSub
 from redmodel.engine.registry import subcommand
 from redmodel.engine.replaying import replay
@@ -90,8 +91,11 @@ class Engine:
         self.commands = COMMANDS
         self.waiters = Waiters()
         self.pubsub = PubSub()
+        self.notifier = Notifier(self.settings, self.pubsub)
         self._storage = storage
         self._context = Context(self, clock, Session(), self.databases[0])
+        self._context.reckon()
+        self.settings.obey("notify-keyspace-events", self._renotify)
         self._until_step = _STEP_EVERY
         #: What a rewrite of the log is taking; None while there is none.
         self.snapshot: Snapshot | None = None
@@ -435,6 +439,10 @@ class Engine:
         context.collect(args)
         if context.effects:
             self._flush()
+
+    def _renotify(self) -> None:
+        self.notifier.read()
+        self._context.reckon()
 
     def _serve(self) -> None:
         """Ask those who wait for keys that were changed, the first to come first; their answers may change others."""

@@ -81,11 +81,12 @@ def expire_at(context: Context, key: bytes, deadline: int) -> None:
     if not context.loading and deadline <= context.now():
         context.database.remove(key)
         context.effect(b"DEL", key)
+        context.touch(key, b"del")
     else:
         context.database.set_deadline(key, deadline)
         if context.logging:
             context.effect(b"PEXPIREAT", key, b"%d" % deadline)
-    context.touch(key)
+        context.touch(key, b"expire")
 
 
 def read_deadline(context: Context, option: bytes, text: bytes, name: bytes) -> int:
@@ -145,5 +146,5 @@ def persist(context: Context, args: Args) -> Reply:
     key = args[1]
     if context.find(key) is None or context.database.deadlines.pop(key, None) is None:
         return 0
-    context.touch(key)
+    context.touch(key, b"persist")
     return 1

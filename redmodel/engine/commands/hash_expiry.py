@@ -96,7 +96,7 @@ def _expire(context: Context, args: Args, base: int, unit: int, name: bytes) -> 
         context.effect(b"HDEL", key, *deleted)
     if timed:
         context.effect(b"HPEXPIREAT", key, b"%d" % deadline, b"FIELDS", b"%d" % len(timed), *timed)
-    context.touch(key)
+    context.touch(key, b"hdel" if deleted else b"hexpire")
     return answers
 
 
@@ -167,5 +167,5 @@ def hpersist(context: Context, args: Args) -> Reply:
         else:
             answers.append(_NO_TTL)
     if _SET in answers:
-        context.touch(args[1])
+        context.touch(args[1], b"hpersist")
     return answers

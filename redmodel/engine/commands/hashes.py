@@ -42,12 +42,13 @@ def hset(context: Context, args: Args) -> Reply:
     key = args[1]
     fields = context.hash_at(key)
     if fields is None:
+        context.notify(b"new", key)
         fields = context.database.values[key] = {}
     before = len(fields)
     fields.update(zip(args[2::2], args[3::2]))  # noqa: B905 (the arity was checked)
     if type(fields) is not dict:
         _forget(fields, args[2::2])
-    context.touch(key)
+    context.touch(key, b"hset")
     return len(fields) - before
 
 
@@ -69,16 +70,19 @@ def hsetnx(context: Context, args: Args) -> Reply:
     fields = context.hash_at(args[1])
     if fields is not None and args[2] in fields:
         return 0
-    _set_field(context, args[1], fields, args[2], args[3])
+    _set_field(context, args[1], fields, args[2], args[3], b"hset")
     return 1
 
 
-def _set_field(context: Context, key: bytes, fields: dict[bytes, bytes] | None, field: bytes, value: bytes) -> None:
+def _set_field(
+    context: Context, key: bytes, fields: dict[bytes, bytes] | None, field: bytes, value: bytes, event: bytes
+) -> None:
     if fields is None:
+        context.notify(b"new", key)
         context.database.values[key] = {field: value}
     else:
         fields[field] = value
-    context.touch(key)
+    context.touch(key, event)
 
 
 @TABLE.handles("HGET")
@@ -127,7 +131,7 @@ def hdel(context: Context, args: Args) -> Reply:
     if gone:
         if not fields:
             context.database.remove(key)
-        context.touch(key)
+        context.touch(key, b"hdel")
     return gone
 
 
@@ -158,7 +162,7 @@ def hincrby(context: Context, args: Args) -> Reply:
     total = before + amount
     if not INT_MIN <= total <= INT_MAX:
         raise ReplyError(texts.OVERFLOW)
-    _set_field(context, args[1], fields, args[2], b"%d" % total)
+    _set_field(context, args[1], fields, args[2], b"%d" % total, b"hincrby")
     return total
 
 
@@ -171,7 +175,7 @@ def hincrbyfloat(context: Context, args: Args) -> Reply:
     fields = context.hash_at(key)
     before = read_float(b"0" if fields is None else fields.get(field, b"0"), texts.HASH_NOT_A_FLOAT)
     value = add_floats(before, amount)
-    _set_field(context, key, fields, field, value)
+    _set_field(context, key, fields, field, value, b"hincrbyfloat")
     context.effect(b"HSET", key, field, value)
     if isinstance(fields, ExpiringHash) and field in fields.deadlines:
         context.effect(b"HPEXPIREAT", key, b"%d" % fields.deadlines[field], b"FIELDS", b"1", field)

@@ -49,7 +49,7 @@ def delete(context: Context, args: Args) -> Reply:
     for key in args[1:]:
         if context.find(key) is not None:
             context.database.remove(key)
-            context.touch(key)
+            context.touch(key, b"del")
             gone += 1
     return gone
 
@@ -118,11 +118,12 @@ def _rename(context: Context, args: Args, *, replace: bool) -> bool:
         return False
     deadline = database.deadlines.get(source)
     database.remove(source)
-    database.put(target, value)
+    database.values.pop(target, None)  # as in Redis it is new then
+    context.put(target, value)
     if deadline is not None:
         database.set_deadline(target, deadline)
-    context.touch(source)
-    context.touch(target)
+    context.touch(source, b"rename_from")
+    context.touch(target, b"rename_to")
     return True
 
 
@@ -137,11 +138,11 @@ def move(context: Context, args: Args) -> Reply:
         return 0
     deadline = source.deadlines.get(key)
     source.remove(key)
-    target.put(key, value)
+    context.put(key, value, target)
     if deadline is not None:
         target.set_deadline(key, deadline)
-    context.touch(key)
-    context.touch_in(target, key)
+    context.touch(key, b"move_from")
+    context.touch_in(target, key, b"move_to")
     return 1
 
 
@@ -182,10 +183,11 @@ def copy(context: Context, args: Args) -> Reply:
     if value is None or (_find_in(context, database, target) and not replace):
         return 0
     deadline = context.database.deadlines.get(source)
-    database.put(target, copied(value))
+    database.values.pop(target, None)  # as in Redis it is new then
+    context.put(target, copied(value), database)
     if deadline is not None:
         database.set_deadline(target, deadline)
-    context.touch_in(database, target)
+    context.touch_in(database, target, b"copy_to")
     return 1
 
 

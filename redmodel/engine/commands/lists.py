@@ -60,12 +60,13 @@ def _push(context: Context, args: Args, *, left: bool, create: bool) -> int:
     if elements is None:
         if not create:
             return 0
+        context.notify(b"new", key)
         elements = context.database.values[key] = deque()
     if left:
         elements.extendleft(args[2:])
     else:
         elements.extend(args[2:])
-    context.touch(key)
+    context.touch(key, b"lpush" if left else b"rpush")
     return len(elements)
 
 
@@ -75,7 +76,7 @@ def pop(context: Context, key: bytes, elements: deque[bytes], count: int, *, lef
     found = [take() for _ in range(min(count, len(elements)))]
     if not elements:
         context.database.remove(key)
-    context.touch(key)
+    context.touch(key, b"lpop" if left else b"rpop")
     return found
 
 
@@ -141,7 +142,7 @@ def lset(context: Context, args: Args) -> Reply:
     if not -len(elements) <= index < len(elements):
         raise ReplyError(texts.INDEX_RANGE)
     elements[index] = args[3]
-    context.touch(args[1])
+    context.touch(args[1], b"lset")
     return OK
 
 
@@ -158,7 +159,7 @@ def linsert(context: Context, args: Args) -> Reply:
     except ValueError:
         return -1
     elements.insert(at + (where == b"AFTER"), args[4])
-    context.touch(args[1])
+    context.touch(args[1], b"linsert")
     return len(elements)
 
 
@@ -176,7 +177,7 @@ def lrem(context: Context, args: Args) -> Reply:
     if places:
         gone = set(places)
         _replace(context, args[1], [element for place, element in enumerate(elements) if place not in gone])
-        context.touch(args[1])
+        context.touch(args[1], b"lrem")
     return len(places)
 
 
@@ -188,10 +189,10 @@ def ltrim(context: Context, args: Args) -> Reply:
         first, last = _bounds(len(elements), start, end)
         if last - first < len(elements):
             _replace(context, args[1], list(islice(elements, first, last)))
-            context.touch(args[1])
+            context.touch(args[1], b"ltrim")
         else:
             # A trim that takes nothing off is not logged, but Redis tells watchers of it.
-            context.heed(context.database, args[1])
+            context.heed(context.database, args[1], b"ltrim")
     return OK
 
 
@@ -270,15 +271,16 @@ def move(context: Context, source: bytes, target: bytes, *, take_left: bool, put
     others = context.list_at(target)
     element = elements.popleft() if take_left else elements.pop()
     if others is None:
+        context.notify(b"new", target)
         others = context.database.values[target] = deque()
     if put_left:
         others.appendleft(element)
     else:
         others.append(element)
+    context.touch(target, b"lpush" if put_left else b"rpush")
     if not elements:
         context.database.remove(source)
-    context.touch(source)
-    context.touch(target)
+    context.touch(source, b"lpop" if take_left else b"rpop")
     return element
 
 

@@ -49,8 +49,10 @@ def _add(context: Context, key: bytes, amount: int) -> int:
     total = amount if text is None else integer(text) + amount
     if not INT_MIN <= total <= INT_MAX:
         raise ReplyError(texts.OVERFLOW)
+    if text is None:
+        context.notify(b"new", key)
     context.database.values[key] = b"%d" % total
-    context.touch(key)
+    context.touch(key, b"incrby")
     return total
 
 
@@ -60,8 +62,10 @@ def incrbyfloat(context: Context, args: Args) -> Reply:
     text = context.string_at(key)
     before = read_float(b"0" if text is None else text, texts.NOT_A_FLOAT)
     value = add_floats(before, read_float(args[2], texts.NOT_A_FLOAT))
+    if text is None:
+        context.notify(b"new", key)
     context.database.values[key] = value
-    context.touch(key)
+    context.touch(key, b"incrbyfloat")
     context.effect(b"SET", key, value, b"KEEPTTL")
     return value
 

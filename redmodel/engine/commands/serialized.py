@@ -60,14 +60,15 @@ def restore(context: Context, args: Args) -> Reply:
         if old is not None:
             context.database.remove(key)
             context.effect(b"DEL", key)
-            context.touch(key)
+            context.touch(key, b"del")
         return OK
-    context.database.put(key, value)
+    context.database.values.pop(key, None)  # as in Redis it is new then
+    context.put(key, value)
     if ttl:
         context.database.set_deadline(key, ttl)
         if not absolute:
             context.effect(args[0], key, b"%d" % ttl, *args[3:], b"ABSTTL")
-    context.touch(key)
+    context.touch(key, b"restore")
     return OK
 
 

@@ -41,6 +41,7 @@ def sadd(context: Context, args: Args) -> Reply:
     key = args[1]
     members = context.set_at(key)
     if members is None:
+        context.notify(b"new", key)
         members = context.database.values[key] = set()
     before = len(members)
     if len(args) == 3:
@@ -49,7 +50,7 @@ def sadd(context: Context, args: Args) -> Reply:
         members.update(args[2:])
     added = len(members) - before
     if added:
-        context.touch(key)
+        context.touch(key, b"sadd")
     return added
 
 
@@ -65,7 +66,7 @@ def srem(context: Context, args: Args) -> Reply:
     if gone:
         if not members:
             context.database.remove(key)
-        context.touch(key)
+        context.touch(key, b"srem")
     return gone
 
 
@@ -103,11 +104,13 @@ def smove(context: Context, args: Args) -> Reply:
     members.remove(member)
     if not members:
         context.database.remove(source)
+    context.touch(source, b"srem")
     if others is None:
+        context.notify(b"new", target)
         others = context.database.values[target] = set()
-    others.add(member)
-    context.touch(source)
-    context.touch(target)
+    if member not in others:
+        others.add(member)
+        context.touch(target, b"sadd")
     return 1
 
 
@@ -128,7 +131,7 @@ def spop(context: Context, args: Args) -> Reply:
         chosen = members.pop()
     if not members:
         context.database.remove(key)
-    context.touch(key)
+    context.touch(key, b"spop")
     context.effect(b"SREM", key, chosen)
     return chosen
 
@@ -139,12 +142,12 @@ def _pop_many(context: Context, key: bytes, count: int) -> Reply:
         return SetReply()
     if count >= len(members):
         context.database.remove(key)
-        context.touch(key)
+        context.touch(key, b"spop")
         context.effect(b"DEL", key)
         return SetReply(members)
     chosen = sample(list(members), count)
     members.difference_update(chosen)
-    context.touch(key)
+    context.touch(key, b"spop")
     context.effect(b"SREM", key, *chosen)
     return SetReply(chosen)
 
@@ -167,13 +170,15 @@ def _sets(context: Context, keys: Args) -> list[set[bytes]]:
     return [context.set_at(key) or set() for key in keys]
 
 
-def _store(context: Context, key: bytes, members: set[bytes]) -> int:
+def _store(context: Context, args: Args, members: set[bytes]) -> int:
+    key = args[1]
     if members:
-        context.database.put(key, members)
-        context.touch(key)
+        context.find(key)
+        context.put(key, members)
+        context.touch(key, args[0].lower())
     elif context.find(key) is not None:
         context.database.remove(key)
-        context.touch(key)
+        context.touch(key, b"del")
     return len(members)
 
 
@@ -191,7 +196,7 @@ def sinter(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("SINTERSTORE")
 def sinterstore(context: Context, args: Args) -> Reply:
-    return _store(context, args[1], intersection(_sets(context, args[2:])))
+    return _store(context, args, intersection(_sets(context, args[2:])))
 
 
 @TABLE.handles("SUNION")
@@ -201,7 +206,7 @@ def sunion(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("SUNIONSTORE")
 def sunionstore(context: Context, args: Args) -> Reply:
-    return _store(context, args[1], set[bytes]().union(*_sets(context, args[2:])))
+    return _store(context, args, set[bytes]().union(*_sets(context, args[2:])))
 
 
 @TABLE.handles("SDIFF")
@@ -213,7 +218,7 @@ def sdiff(context: Context, args: Args) -> Reply:
 @TABLE.handles("SDIFFSTORE")
 def sdiffstore(context: Context, args: Args) -> Reply:
     first, *others = _sets(context, args[2:])
-    return _store(context, args[1], first.difference(*others))
+    return _store(context, args, first.difference(*others))
 
 
 @TABLE.handles("SINTERCARD")

@@ -168,17 +168,18 @@ def zdiff(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("ZUNIONSTORE")
 def zunionstore(context: Context, args: Args) -> Reply:
-    return store(context, args[1], _union(_read(context, args, 2, "zunionstore", "WEIGHTS AGGREGATE")))
+    return store(context, args[1], _union(_read(context, args, 2, "zunionstore", "WEIGHTS AGGREGATE")), b"zunionstore")
 
 
 @TABLE.handles("ZINTERSTORE")
 def zinterstore(context: Context, args: Args) -> Reply:
-    return store(context, args[1], _intersection(_read(context, args, 2, "zinterstore", "WEIGHTS AGGREGATE")))
+    scores = _intersection(_read(context, args, 2, "zinterstore", "WEIGHTS AGGREGATE"))
+    return store(context, args[1], scores, b"zinterstore")
 
 
 @TABLE.handles("ZDIFFSTORE")
 def zdiffstore(context: Context, args: Args) -> Reply:
-    return store(context, args[1], _difference(_read(context, args, 2, "zdiffstore", "")))
+    return store(context, args[1], _difference(_read(context, args, 2, "zdiffstore", "")), b"zdiffstore")
 
 
 @TABLE.handles("ZINTERCARD")

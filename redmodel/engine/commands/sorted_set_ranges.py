@@ -224,18 +224,19 @@ def zrangestore(context: Context, args: Args) -> Reply:
     wanted = _read(args, 3, None, None, store=True)
     zset = context.sorted_set_at(args[2])
     found: list[tuple[bytes, float]] = [] if zset is None else zset.pairs(*wanted.ranks(zset))
-    return store(context, args[1], dict(found))
+    return store(context, args[1], dict(found), b"zrangestore")
 
 
-def store(context: Context, key: bytes, scores: dict[bytes, float]) -> int:
+def store(context: Context, key: bytes, scores: dict[bytes, float], event: bytes) -> int:
     """Put a new sorted set at a key, or remove the key if there are no members; return how many there are."""
     if scores:
         # Adding 0.0 turns -0.0 into the 0 that Redis keeps.
-        context.database.put(key, SortedSet({member: score + 0.0 for member, score in scores.items()}))
-        context.touch(key)
+        context.find(key)
+        context.put(key, SortedSet({member: score + 0.0 for member, score in scores.items()}))
+        context.touch(key, event)
     elif context.find(key) is not None:
         context.database.remove(key)
-        context.touch(key)
+        context.touch(key, b"del")
     return len(scores)
 
 
@@ -269,7 +270,7 @@ def _remove(context: Context, args: Args, by: bytes) -> int:
     if gone:
         if not zset.scores:
             context.database.remove(args[1])
-        context.touch(args[1])
+        context.touch(args[1], args[0].lower())
     return gone
 
 

@@ -53,11 +53,12 @@ def zadd(context: Context, args: Args) -> Reply:
 def _zadd_one(context: Context, key: bytes, score: float, member: bytes) -> int:
     zset = context.sorted_set_at(key)
     if zset is None:
+        context.notify(b"new", key)
         zset = context.database.values[key] = SortedSet()
     old = zset.scores.get(member)
     if old != score:
         zset.add(member, score)
-        context.touch(key)
+        context.touch(key, b"zadd")
     return int(old is None)
 
 
@@ -80,6 +81,7 @@ def _zadd(context: Context, key: bytes, options: frozenset[bytes], scores: list[
     if zset is None:
         if b"XX" in options:
             return None if b"INCR" in options else 0
+        context.notify(b"new", key)
         zset = context.database.values[key] = SortedSet()
     current = zset.scores
     if not options:
@@ -89,7 +91,7 @@ def _zadd(context: Context, key: bytes, options: frozenset[bytes], scores: list[
                 zset.add(member, score)
                 changed = True
         if changed:
-            context.touch(key)
+            context.touch(key, b"zadd")
         return len(current) - before
 
     added = updated = 0
@@ -107,7 +109,7 @@ def _zadd(context: Context, key: bytes, options: frozenset[bytes], scores: list[
             updated += 1
             zset.add(member, wanted)
     if added or updated:
-        context.touch(key)
+        context.touch(key, b"zincr" if b"INCR" in options else b"zadd")
     if b"INCR" in options:
         return answer
     return added + updated if b"CH" in options else added
@@ -138,7 +140,7 @@ def zrem(context: Context, args: Args) -> Reply:
     if gone:
         if not zset.scores:
             context.database.remove(key)
-        context.touch(key)
+        context.touch(key, b"zrem")
     return gone
 
 
@@ -200,7 +202,7 @@ def pop(context: Context, key: bytes, zset: SortedSet, count: int, *, highest: b
         gone.reverse()
     if not zset.scores:
         context.database.remove(key)
-    context.touch(key)
+    context.touch(key, b"zpopmax" if highest else b"zpopmin")
     return Pairs(gone)
 
 

@@ -105,12 +105,14 @@ def xgroup_create(context: Context, args: Args) -> Reply:
     at_end = args[4] == b"$"
     last = stream_id(args[4]) if not at_end else stream.last_id if stream else 0
     if stream is None:
+        context.notify(b"new", key)
         stream = context.database.values[key] = Stream()
         context.touch(key)
     if name in stream.groups:
         raise ReplyError(texts.BUSY_GROUP)
     stream.groups[name] = Group(last, read)
     context.changed = True
+    context.notify(b"xgroup-create", key)
     return OK
 
 
@@ -121,6 +123,7 @@ def xgroup_setid(context: Context, args: Args) -> Reply:
     group.last_id = stream.last_id if args[4] == b"$" else stream_id(args[4], bounds=True)
     group.entries_read = read
     context.changed = True
+    context.notify(b"xgroup-setid", args[2])
     return OK
 
 
@@ -130,6 +133,7 @@ def xgroup_destroy(context: Context, args: Args) -> Reply:
     if stream.groups.pop(args[3], None) is None:
         return 0
     context.changed = True
+    context.notify(b"xgroup-destroy", args[2])
     context.engine.waiters.heed(context.database.number, args[2])
     return 1
 
@@ -141,6 +145,7 @@ def xgroup_createconsumer(context: Context, args: Args) -> Reply:
         return 0
     group.add_consumer(args[4], context.now())
     context.changed = True
+    context.notify(b"xgroup-createconsumer", args[2])
     return 1
 
 
@@ -151,6 +156,7 @@ def xgroup_delconsumer(context: Context, args: Args) -> Reply:
     if gone is None:
         return 0
     context.changed = True
+    context.notify(b"xgroup-delconsumer", args[2])
     return gone
 
 
@@ -286,7 +292,10 @@ class _Claims:
         self.replies: list[Any] = []
 
     def claim(self, entry: int, fields: tuple[bytes, ...], delivered: int, count: int) -> None:
-        consumer = self.group.consumers.get(self.who) or self.group.add_consumer(self.who, 0)
+        consumer = self.group.consumers.get(self.who)
+        if consumer is None:
+            consumer = self.group.add_consumer(self.who, 0)
+            self.context.notify(b"xgroup-createconsumer", self.key)
         consumer.seen = self.context.now()
         self.group.give(entry, consumer, delivered, min(count, INT_MAX))
         name = id_text(entry)

@@ -162,6 +162,7 @@ class _Reader:
         who = group.consumers.get(options.consumer)
         if who is None:
             who = group.add_consumer(options.consumer, context.now())
+            context.notify(b"xgroup-createconsumer", key)
             if options.silent:
                 context.effect(b"XGROUP", b"CREATECONSUMER", key, name, options.consumer)
         who.seen = context.now()

@@ -63,11 +63,13 @@ def xadd(context: Context, args: Args) -> Reply:
     if sum(map(len, fields)) > _LARGEST:
         raise ReplyError(texts.XADD_TOO_LARGE)
     stream.add(entry, fields)
+    if key not in context.database.values:
+        context.notify(b"new", key)
     context.database.values[key] = stream
     name = id_text(entry)
-    if trimming is not None:
-        trimming.apply(stream)
-    context.touch(key)
+    context.touch(key, b"xadd")
+    if trimming is not None and trimming.apply(stream):
+        context.notify(b"xtrim", key)
     if context.logging:
         settled = list(args) if trimming is None else trimming.settled(stream, args)
         if settled[at].endswith(b"*"):
@@ -117,7 +119,7 @@ def xdel(context: Context, args: Args) -> Reply:
     entries = [stream_id(text) for text in args[2:]]
     gone = sum(map(stream.remove, entries))
     if gone:
-        context.touch(args[1])
+        context.touch(args[1], b"xdel")
     return gone
 
 
@@ -129,7 +131,7 @@ def xtrim(context: Context, args: Args) -> Reply:
         return 0
     gone = trimming.apply(stream)
     if gone:
-        context.touch(args[1])
+        context.touch(args[1], b"xtrim")
         if trimming.approximate:
             context.effect(*trimming.settled(stream, args))
     return gone
@@ -170,4 +172,5 @@ def xsetid(context: Context, args: Args) -> Reply:
     if deleted:
         stream.max_deleted_id = deleted
     context.changed = True  # watchers don't hear of it
+    context.notify(b"xsetid", args[1])
     return OK

@@ -52,13 +52,16 @@ def set_(context: Context, args: Args) -> Reply:
     key = args[1]
     if len(args) > 3:
         return _set_with_options(context, args)
+    if context.heeded:
+        context.find(key)  # one that has expired is gone first, which is an event of its own
+        context.put(key, args[2])
+        context.touch(key, b"set")
+        return OK
     database = context.database
     database.values[key] = args[2]
     if database.deadlines:
         database.deadlines.pop(key, None)
     context.changed = True
-    if context.heeded:
-        context.heed(database, key)
     return OK
 
 
@@ -72,13 +75,14 @@ def _set_with_options(context: Context, args: Args) -> Reply:
     if (b"NX" in flags and found) or (b"XX" in flags and not found):
         return before
     database = context.database
-    if b"KEEPTTL" in flags:
-        database.values[key] = value
-    else:
-        database.put(key, value)
-    context.touch(key)
+    kept = database.deadlines.get(key) if b"KEEPTTL" in flags else None
+    context.put(key, value)
+    if kept is not None:
+        database.set_deadline(key, kept)
+    context.touch(key, b"set")
     if deadline is not None:
         database.set_deadline(key, deadline)
+        context.notify(b"expire", key)
         context.effect(b"SET", key, value, b"PXAT", b"%d" % deadline)
     elif b"GET" in flags:
         context.effect(*(arg for n, arg in enumerate(args) if n < 3 or arg.upper() != b"GET"))
@@ -116,8 +120,8 @@ def _agrees(timing: tuple[bytes, bytes] | None, option: bytes) -> bool:
 def setnx(context: Context, args: Args) -> Reply:
     if context.find(args[1]) is not None:
         return 0
-    context.database.put(args[1], args[2])
-    context.touch(args[1])
+    context.put(args[1], args[2])
+    context.touch(args[1], b"set")
     return 1
 
 
@@ -132,9 +136,11 @@ def psetex(context: Context, args: Args) -> Reply:
 
 
 def _set_for(context: Context, key: bytes, value: bytes, deadline: int) -> Reply:
-    context.database.put(key, value)
+    context.find(key)
+    context.put(key, value)
     context.database.set_deadline(key, deadline)
-    context.touch(key)
+    context.touch(key, b"set")
+    context.notify(b"expire", key)
     context.effect(b"SET", key, value, b"PXAT", b"%d" % deadline)
     return OK
 
@@ -161,7 +167,7 @@ def getex(context: Context, args: Args) -> Reply:
     if timing is not None:
         expire_at(context, key, read_deadline(context, *timing, b"getex"))
     elif persist and context.database.deadlines.pop(key, None) is not None:
-        context.touch(key)
+        context.touch(key, b"persist")
         context.effect(b"PERSIST", key)
     return value
 
@@ -171,7 +177,7 @@ def getdel(context: Context, args: Args) -> Reply:
     value = context.string_at(args[1])
     if value is not None:
         context.database.remove(args[1])
-        context.touch(args[1])
+        context.touch(args[1], b"del")
         context.effect(b"DEL", args[1])
     return value
 
@@ -179,8 +185,8 @@ def getdel(context: Context, args: Args) -> Reply:
 @TABLE.handles("GETSET")
 def getset(context: Context, args: Args) -> Reply:
     before = context.string_at(args[1])
-    context.database.put(args[1], args[2])
-    context.touch(args[1])
+    context.put(args[1], args[2])
+    context.touch(args[1], b"set")
     context.effect(b"SET", args[1], args[2])
     return before
 
@@ -211,10 +217,11 @@ def msetnx(context: Context, args: Args) -> Reply:
 
 
 def _put_all(context: Context, args: Args) -> None:
-    put = context.database.put
     for key, value in zip(args[1::2], args[2::2], strict=True):
-        put(key, value)
-        context.touch(key)
+        if context.heeded:
+            context.find(key)
+        context.put(key, value)
+        context.touch(key, b"set")
 
 
 @TABLE.handles("APPEND")
@@ -227,8 +234,10 @@ def append(context: Context, args: Args) -> Reply:
         if len(before) + len(args[2]) > _MAX_LENGTH:
             raise ReplyError(texts.TOO_LONG)
         value = before + args[2]
+    if before is None:
+        context.notify(b"new", key)
     context.database.values[key] = value
-    context.touch(key)
+    context.touch(key, b"append")
     return len(value)
 
 
@@ -262,8 +271,10 @@ def setrange(context: Context, args: Args) -> Reply:
     if offset + len(piece) > _MAX_LENGTH:
         raise ReplyError(texts.TOO_LONG)
     value = before[:offset].ljust(offset, b"\0") + piece + before[offset + len(piece) :]
+    if not before and key not in context.database.values:
+        context.notify(b"new", key)
     context.database.values[key] = value
-    context.touch(key)
+    context.touch(key, b"setrange")
     return len(value)
 
 
