@@ -110,7 +110,7 @@ def write_command(
                 expiring += (column, b"%d" % ttl_ms)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
     life = b"-" if ttl is None else b"k" if ttl == "keep" else b"%d" % ttl
-    counts = b"%b %d %d %d %d" % (life, len(pairs), len(cleared), len(expiring), len(paths))
+    counts = b"%b %d %d %d %d 0" % (life, len(pairs), len(cleared), len(expiring), len(paths))
     mode = (b"w" if whole else b"p") + _ONLY[only_if]
     argv: list[bytes] = [urandom(8) + mode, counts, *pairs, *cleared, *expiring, *paths]
     side = schema.side

@@ -68,7 +68,7 @@ def increment(record: Model | type[Model], id: object, amounts: Mapping[str, int
     keys = [schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [schema.side + index.path_bytes] if index is not None else []
     nonce = urandom(8)
-    argv = (nonce, name.encode(), repr(amount).encode(), kind.encode(), least, most)
+    argv = (nonce, name.encode(), repr(amount).encode(), kind.encode(), least, most, b"")
     try:
         (reply,) = yield Batch((procedure(INCREMENT, keys, argv),), resend=False)
     except ConnectionFailed:

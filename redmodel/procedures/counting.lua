@@ -5,7 +5,7 @@ local function count(k, last_key, a, pause)
   local record, ids, log, index = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], k + 5 <= last_key and KEYS[k + 5]
   local id = string.sub(record, #ids - 2)
   local nonce, field, amount, kind = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
-  local least, most = ARGV[a + 5], ARGV[a + 6]
+  local least, most, version = ARGV[a + 5], ARGV[a + 6], ARGV[a + 7]
 
   local found = call('TYPE', record).ok
   if found == 'none' then return {'missing'} end
@@ -13,7 +13,8 @@ local function count(k, last_key, a, pause)
   local current = try('HGET', log, id)
   if type(current) == 'table' then return wrong(log, 'hash') end
   local value = call('HGET', record, field)
-  if current and value and string.sub(current, 1, 8) == nonce then return {'done', value} end
+  local before = version ~= '' and call('HGET', record, '@version') or ''
+  if current and value and string.sub(current, 1, 8) == nonce then return {'done', value, string.sub(before, 17)} end
   if not value then return {'null'} end
   local refused = index and wrong(index, 'zset')
   if refused then return refused end
@@ -40,5 +41,6 @@ local function count(k, last_key, a, pause)
   if pause then current = call('HGET', log, id) end -- the record may be saved by the same transaction
   call('HSET', log, id, nonce .. 'u' .. (current and string.sub(current, 10) or ''))
   if index then call('ZADD', index, new, id) end
-  return {'done', new}
+  if version ~= '' then call('HSET', record, '@version', version .. string.sub(before, 1, 16)) end
+  return {'done', new, string.sub(before, 1, 16)}
 end

@@ -25,7 +25,7 @@ def counting(
     """Add to a number; if asked to, it pauses twice, as counting.lua says, and undoes the addition when sent True."""
     record, ids, log = keys[:3]
     id = record[len(ids) - 3 :]
-    nonce, field, amount, kind, least, most = argv
+    nonce, field, amount, kind, least, most, version = argv
     if ctx.value(record) is None:
         return [b"missing"]
     wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, log, b"hash")
@@ -35,8 +35,9 @@ def counting(
     value = hash_at(ctx, record).get(field)
     if value is None:
         return [b"null"]
+    before = hash_at(ctx, record).get(b"@version", b"") if version else b""
     if current is not None and current[:8] == nonce:
-        return [b"done", value]
+        return [b"done", value, before[16:]]
     index = keys[4] if len(keys) > 4 else None
     wrong = wrong_type_at(ctx, index, b"zset") if index is not None else None
     if wrong:
@@ -65,4 +66,6 @@ def counting(
     ctx.call(b"HSET", log, id, nonce + b"u" + (current[9:] if current is not None else b""))
     if index is not None:
         ctx.call(b"ZADD", index, new, id)
-    return [b"done", new]
+    if version:
+        ctx.call(b"HSET", record, b"@version", version + before[:16])
+    return [b"done", new, before[:16]]

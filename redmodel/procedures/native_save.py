@@ -33,7 +33,8 @@ def saving(
     record, ids, log, expires = keys[:4]
     id, side = record[len(ids) - 3 :], ids[:-3]
     head = argv[0]
-    nonce, whole, only = head[:8], head[8:9] == b"w", head[9:10]
+    nonce, mode, only, version = head[:8], head[8:9], head[9:10], head[10:]
+    whole = mode != b"p"
     ttl, *counts = argv[1].split()
     call, value = ctx.call, ctx.value
     there, logs = value(record), value(log)
@@ -47,6 +48,17 @@ def saving(
         return [b"exists"]
     if not alive and (only == b"x" or not whole):
         return [b"missing"]
+    last_guard = 2 + sum(map(int, counts))
+    fields = cast("dict[bytes, bytes]", there or {})
+    for n in range(last_guard - int(counts[4]), last_guard, 2):
+        held = fields.get(argv[n])
+        if held is not None and argv[n] == b"@version":
+            if held[16:] == version:
+                return 0
+            held = held[:16]
+        if argv[n + 1] != (b"-" if held is None else b"=" + held):
+            return [b"moved", b"%d" % ctx.now, [word for pair in fields.items() for word in pair]]
+    before = fields.get(b"@version", b"") if version else b""
 
     # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
     timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
@@ -61,7 +73,7 @@ def saving(
     kept = b""
     left: Left = []
     if current is not None:
-        dropped, joining = argv[last_expiry:last_path], argv[last_path:]
+        dropped, joining = argv[last_expiry:last_path], argv[last_guard:]
         for entry in whole_entries_of(current):
             path, _, token = entry[1:-1].partition(b"\x1f")
             if not whole and path not in dropped:
@@ -74,7 +86,7 @@ def saving(
     wrong = wrong_type_at(ctx, ids, b"set") if whole else None
     if wrong:
         return wrong
-    at = last_path
+    at = last_guard
     joins: list[tuple[bytes, bytes, bytes, bytes]] = []
     joined: list[bytes] = []
     dead: list[bytes] = []
@@ -122,10 +134,14 @@ def saving(
         yield []
     for name, key, word, last in joins:
         call(name, key, word, last) if last else call(name, key, word)
+    if mode == b"r" and alive:
+        call(b"DEL", record)
     if last_set > 2:
         call(b"HSET", record, *argv[2:last_set])
     if last_clear > last_set:
         call(b"HDEL", record, *argv[last_set:last_clear])
+    if version:
+        call(b"HSET", record, b"@version", version + before[:16])
     for n in range(last_clear, last_expiry, 2):
         call(b"HSET", record, argv[n], b"%d" % (ctx.now + int(argv[n + 1])))
     if timed:

@@ -64,7 +64,7 @@ def _look(ctx: Context, step: _Step, given: Places) -> Any:
                 given[keys[1][:-3] + path, token] = step.id
         return None
     if step.kind == b"d":
-        return refuse_delete(ctx, keys, argv[0], given)
+        return refuse_delete(ctx, keys, argv[0], given, argv[1] if len(argv) > 1 else None)
     record, _, log, expires = keys
     wrong = (
         wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, log, b"hash") or wrong_type_at(ctx, expires, b"zset")

@@ -89,7 +89,9 @@ def drop_due(ctx: Context, side: bytes, most: int) -> None:
             ctx.call(b"ZADD", expires, b"%d" % (ctx.now + left), id)
 
 
-def refuse_delete(ctx: Context, keys: list[bytes], id: bytes, given: Places | None = None) -> list[bytes] | None:
+def refuse_delete(
+    ctx: Context, keys: list[bytes], id: bytes, given: Places | None = None, version: bytes | None = None
+) -> list[Any] | None:
     """The refusal of deleting a record, or None if it and every trace of it may go; see deleting.lua."""
     record, ids, log, expires = keys
     side = ids[:-3]
@@ -101,6 +103,10 @@ def refuse_delete(ctx: Context, keys: list[bytes], id: bytes, given: Places | No
     )
     if wrong:
         return wrong
+    fields = hash_at(ctx, record)
+    held = fields.get(b"@version") if version is not None else None
+    if held is not None and held[:16] != version:
+        return [b"moved", b"%d" % ctx.now, [word for pair in fields.items() for word in pair]]
     current = hash_at(ctx, log).get(id)
     if current is not None:
         for kind, path, token in entries_of(current):
@@ -117,7 +123,7 @@ def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Delete one record and every trace of it; see delete.lua."""
     record, ids, _, expires = keys
     id, side = argv[0], ids[:-3]
-    wrong = refuse_delete(ctx, keys, id)
+    wrong = refuse_delete(ctx, keys, id, None, argv[1] if len(argv) > 1 else None)
     if wrong:
         return wrong
     existed = ctx.call(b"DEL", record)

@@ -1,9 +1,12 @@
 -- Saves one record with its index entries: everything is checked first, then everything is written.
 -- KEYS: record, T@ids, T@log, T@expires, then the key of each entry to join.
--- ARGV: nonce and mode; 'ttl sets clears expiries paths', the last four counting what follows: fields and values to set,
--- fields to clear, columns and milliseconds of fields that expire, paths whose old entries go; then the entries to join,
--- each as it stands in the log, followed by its score if it is of a sorted set.
--- mode: 'w' whole, 'p' partial (of a record that was loaded); then 'n' only if new, 'x' only if it exists, '-' either.
+-- ARGV: nonce, mode and, of a versioned model, the new version of 16 characters; 'ttl sets clears expiries paths guards',
+-- the last five counting what follows: fields and values to set, fields to clear, columns and milliseconds of fields that
+-- expire, paths whose old entries go, columns and what they must hold ('=value', '-' nothing, '?' never right); then the
+-- entries to join, each as it stands in the log, followed by its score if it is of a sorted set.
+-- mode: 'w' whole, 'r' whole and nothing else, 'p' partial (of a record that was loaded); then 'n' only if new, 'x' only if
+-- it exists, '-' either.
 -- ttl: 'k' keeps what is there, '-' none, else milliseconds.
--- Replies 1 (created), 0 (updated), or {why, ...} with nothing written.
+-- Replies 1 (created), 0 (updated), or {why, ...} with nothing written; where a column does not hold what it must, {'moved',
+-- the server's time, fields and values of the record}.
 return save(0, #KEYS, 0)

@@ -6,9 +6,10 @@
 local function save(k, last_key, a, pause, given, claimed)
   local record, ids, log, expires = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
   local id, side = string.sub(record, #ids - 2), string.sub(ids, 1, -4)
-  local nonce, mode, only = string.match(ARGV[a + 1], '^(........)(.)(.)$')
-  local ttl, sets, clears, expiries, paths = string.match(ARGV[a + 2], '^(%S+) (%d+) (%d+) (%d+) (%d+)$')
-  local whole = mode == 'w'
+  local nonce, mode, only, version = string.match(ARGV[a + 1], '^(........)(.)(.)(.*)$')
+  local ttl, sets, clears, expiries, paths, guards =
+    string.match(ARGV[a + 2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+  local whole = mode ~= 'p'
 
   local found = call('TYPE', record).ok
   if found ~= 'hash' and found ~= 'none' then return {'wrongtype', record, found} end
@@ -20,6 +21,18 @@ local function save(k, last_key, a, pause, given, claimed)
   end
   if alive and only == 'n' then return {'exists'} end
   if not alive and (only == 'x' or not whole) then return {'missing'} end
+  local last_guard = a + 2 + sets + clears + expiries + paths + guards
+  for i = last_guard - guards + 1, last_guard, 2 do
+    local held = call('HGET', record, ARGV[i])
+    if held and ARGV[i] == '@version' then
+      if string.sub(held, 17) == version then return 0 end -- written here, and once more by another
+      held = string.sub(held, 1, 16)
+    end
+    if ARGV[i + 1] ~= (held and '=' .. held or '-') then
+      return {'moved', digits(clock()), call('HGETALL', record)}
+    end
+  end
+  local before = version ~= '' and call('HGET', record, '@version') or ''
 
   -- A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
   local timed = ttl ~= 'k' and (ttl ~= '-' or alive or current)
@@ -30,7 +43,7 @@ local function save(k, last_key, a, pause, given, claimed)
   local last_clear = last_set + clears
   local last_expiry = last_clear + expiries
   local last_path = last_expiry + paths
-  local at, joined = last_path, ''
+  local at, joined = last_guard, ''
   for i = k + 5, last_key do
     at = at + 1
     joined = joined .. ARGV[at]
@@ -57,7 +70,7 @@ local function save(k, last_key, a, pause, given, claimed)
   -- need not be asked for first.
   local fresh = not pause and not alive and not current
   local dead
-  at = last_path
+  at = last_guard
   for i = k + 5, last_key do
     at = at + 1
     local entry = ARGV[at]
@@ -95,7 +108,7 @@ local function save(k, last_key, a, pause, given, claimed)
   end
   local function join()
     local done = {}
-    at = last_path
+    at = last_guard
     for i = k + 5, last_key do
       at = at + 1
       local kind, reply = string.byte(ARGV[at]), nil
@@ -109,7 +122,7 @@ local function save(k, last_key, a, pause, given, claimed)
       end
       if type(reply) == 'table' then
         -- Another program holds the key: take back what was joined so far.
-        at = last_path
+        at = last_guard
         for j = k + 5, i - 1 do
           at = at + 1
           local path, token = string.match(ARGV[at], '^.([^\31]*)\31([^\30]*)')
@@ -135,12 +148,14 @@ local function save(k, last_key, a, pause, given, claimed)
   end
   if pause then pause() end
   if not fresh then join() end
+  if mode == 'r' and alive then call('DEL', record) end
   for i = a + 3, last_set, 1000 do
     call('HSET', record, unpack(ARGV, i, math.min(i + 999, last_set)))
   end
   for i = last_set + 1, last_clear, 1000 do
     call('HDEL', record, unpack(ARGV, i, math.min(i + 999, last_clear)))
   end
+  if version ~= '' then call('HSET', record, '@version', version .. string.sub(before, 1, 16)) end
 
   local now
   if last_expiry > last_clear then

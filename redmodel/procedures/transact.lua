@@ -11,7 +11,7 @@ local pause = coroutine.yield
 local k, a = 0, 1
 while a <= #ARGV do
   local kind, keys, args = string.match(ARGV[a], '^(.) (%d+) (%d+)$')
-  local step = {kind = kind, k = k, last_key = k + keys, a = a}
+  local step = {kind = kind, k = k, last_key = k + keys, a = a, args = tonumber(args)}
   steps[#steps + 1] = step
   k, a = k + keys, a + args + 1
 end
@@ -52,7 +52,7 @@ for n = 1, #steps do
       why = said
     end
   elseif step.kind == 'd' then
-    why = look_doomed(k, ARGV[a + 1], given)
+    why = look_doomed(k, ARGV[a + 1], given, step.args > 1 and ARGV[a + 2] or nil)
   else
     local record = KEYS[k + 1]
     why = wrong(record, 'hash') or wrong(KEYS[k + 3], 'hash') or wrong(KEYS[k + 4], 'zset')
