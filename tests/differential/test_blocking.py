@@ -225,6 +225,8 @@ SCENES = {
         d: ZRANGESTORE v s 0 -1
         a: BZPOPMAX w 0
         d: ZINCRBY w 5 m
+        a: BZPOPMAX g 0
+        d: GEOADD g 13.361389 38.115556 Palermo
     """,
     "order of two": """
         a: BLPOP x 0

@@ -60,8 +60,10 @@ def setbit(context: Context, args: Args) -> Reply:
     old = value[at] if at < len(value) else 0
     new = old | mask if bit else old & ~mask
     if at >= len(value) or new != old:
+        if before is None:
+            context.notify(b"new", key)
         context.database.values[key] = overwritten(value, at, bytes((new,)))
-        context.touch(key)
+        context.touch(key, b"setbit")
     return int(bool(old & mask))
 
 
@@ -181,9 +183,10 @@ def bitop(context: Context, args: Args) -> Reply:
     numbers = [int.from_bytes(value, "little") for value in values]
     number = (1 << 8 * size) - 1 ^ numbers[0] if operation is None else reduce(operation, numbers)
     if size:
-        context.database.put(target, number.to_bytes(size, "little"))
-        context.touch(target)
+        context.find(target)
+        context.put(target, number.to_bytes(size, "little"))
+        context.touch(target, b"set")
     elif context.find(target) is not None:
         context.database.remove(target)
-        context.touch(target)
+        context.touch(target, b"del")
     return size

@@ -47,6 +47,7 @@ class _Search:
     with_hash: bool = False
     with_place: bool = False
     target: bytes | None = None
+    event: bytes = b"georadiusstore"
     store_distance: bool = False
 
 
@@ -95,7 +96,7 @@ def geosearch(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("GEOSEARCHSTORE")
 def geosearchstore(context: Context, args: Args) -> Reply:
-    return _geosearch(context, args, args[2], _Search(target=args[1]), 3)
+    return _geosearch(context, args, args[2], _Search(target=args[1], event=b"geosearchstore"), 3)
 
 
 def _geosearch(context: Context, args: Args, key: bytes, search: _Search, at: int) -> Reply:
@@ -251,9 +252,10 @@ def _store(context: Context, target: bytes, search: _Search, found: list[_Found]
     if found:
         by_distance = search.store_distance
         scores = {one.member: one.meters / search.meters if by_distance else one.score for one in found}
-        context.database.put(target, SortedSet(scores))
-        context.touch(target)
+        context.find(target)
+        context.put(target, SortedSet(scores))
+        context.touch(target, search.event)
     elif context.find(target) is not None:
         context.database.remove(target)
-        context.touch(target)
+        context.touch(target, b"del")
     return len(found)

@@ -42,8 +42,10 @@ def pfadd(context: Context, args: Args) -> Reply:
         return 0
     if after is value:
         after = value[:15] + b"\x80" + value[16:]
+    if before is None:
+        context.notify(b"new", key)
     context.database.values[key] = after
-    context.touch(key)
+    context.touch(key, b"pfadd")
     return 1
 
 
@@ -78,13 +80,16 @@ def pfmerge(context: Context, args: Args) -> Reply:
     counters = [value for key in args[1:] if (value := _counter(context, key)) is not None]
     try:
         values = hll.highest(counters)
-        into = _counter(context, target) or hll.empty()
+        into = _counter(context, target)
+        if into is None:
+            context.notify(b"new", target)
+            into = hll.empty()
         if any(map(hll.is_dense, counters)):
             into = hll.dense(into)
         context.database.values[target] = hll.merged(into, values, _sparse_most(context))
     except hll.Corrupted:
         raise ReplyError(texts.CORRUPTED_COUNTER) from None
-    context.touch(target)
+    context.touch(target, b"pfadd")
     return OK
 
 
