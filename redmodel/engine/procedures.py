@@ -60,10 +60,13 @@ class ProcedureContext:
             return command.handler(context, args)
         finally:
             if context.changed:
+                context.changed = False
                 if context.logging:
-                    context.collect(args)
-                else:
-                    context.changed = False
+                    if context.rewritten:
+                        context.collect(args)
+                    else:  # what `collect` does, without a call for each command of each save
+                        context.owed = True
+                        context.effects.append((context.database.number, args))
 
     def owes_nothing(self) -> None:
         """Say that nobody asked for what was written so far: the caller neither waits for it, nor hears if it fails."""

@@ -65,8 +65,11 @@ class UnitEncoder:
     def __init__(self) -> None:
         self.db: int | None = None  # None: nothing written yet, so the first unit says SELECT
 
-    def encode(self, unit: Sequence[tuple[int, Sequence[bytes]]]) -> bytes:
-        """One unit as it stands in the log: SELECT where the database changes, MULTI and EXEC around more than one."""
+    def encode(self, unit: Sequence[tuple[int, Sequence[bytes]]], end: bytes = b"") -> bytes:
+        """One unit as it stands in the log: SELECT where the database changes, MULTI and EXEC around more than one.
+
+        ``end`` comes after it: to add it later would copy all of it once more.
+        """
         if self.db is not None:
             # Nearly every unit: one database, and nothing longer than the tables. One list and one join for all of it.
             pieces = [MULTI] if len(unit) > 1 else []
@@ -84,13 +87,14 @@ class UnitEncoder:
                 else:
                     if len(unit) > 1:
                         add(EXEC)
+                    add(end)
                     return b"".join(pieces)
             except IndexError:
                 pass
         if len(unit) == 1:
             db, args = unit[0]
             if db == self.db:
-                return encode_command(args)
+                return encode_command(args) + end
         parts: list[bytes] = []
         for position, (db, args) in enumerate(unit):
             if db != self.db:
@@ -101,6 +105,7 @@ class UnitEncoder:
             parts.append(encode_command(args))
         if len(unit) > 1:
             parts.append(EXEC)
+        parts.append(end)
         return b"".join(parts)
 
 

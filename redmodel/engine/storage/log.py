@@ -102,10 +102,7 @@ class AppendOnlyLog(ReplaceableLog):
             if writer is None:
                 raise self._not_open()
             claim = writer.size if self._claims_all else writer.durable_size
-            if claim == self._claimed:
-                text = self._encoder.encode(unit) + b"#CRC:,"
-            else:
-                text = b"%b#CRC:%x," % (self._encoder.encode(unit), claim)
+            text = self._encoder.encode(unit, b"#CRC:," if claim == self._claimed else b"#CRC:%x," % claim)
             crc = crc32(text, self._crc)  # as `sealed` does, without a call for each unit
             data = b"%b%08x\r\n" % (text, crc)
             position = writer.write(data)
