@@ -21,7 +21,7 @@ def check(directory: str, *, write: bool, yes: bool, form: Form) -> int:
         return CLEAN if report.clean else DIFFERENCES
     if not report.repairable:
         _show(report, None, form)
-        raise Refused("the manifest is damaged, which this can't repair: see what it says above")
+        raise Refused("the manifest is damaged, and there is no log file that it could be made from")
     if form == "table":
         _show(report, None, form)
     note(_loss(report))

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from redmodel.engine.storage.files import FileSystem
-from redmodel.engine.storage.folder import LogFolder, read_manifest
+from redmodel.engine.storage.folder import LogFolder, is_fresh, read_manifest
 from redmodel.engine.storage.loading import LogFile
 from redmodel.engine.storage.lock import DirectoryLock
 from redmodel.engine.storage.manifest import FILE, FOLDER, MANIFEST, Manifest, Part
+from redmodel.engine.storage.salvage import Salvaged, salvage
 from redmodel.errors import StorageError, StoreDamaged
 
-State = Literal["clean", "torn", "damaged", "missing", "after damage"]
+State = Literal["clean", "torn", "damaged", "missing", "after damage", "superseded"]
+Kind = Literal["manifest", "base", "increment"]
 
 _COMMAND = re.compile(rb"\*[1-9][0-9]{0,9}\r\n\$[0-9]{1,9}\r\n(?!(?i:multi|exec|select)\r\n)")
 _PIECE = 1 << 20
@@ -32,11 +34,12 @@ class FileReport:
 
     ``good`` is up to which byte it can be used, ``commands`` how many stand there. ``dropped_bytes`` and
     ``dropped_commands``, the latter counted by their looks, are what a repair would cut off. ``checksums`` says whether
-    they vouch for the good part: a file that redis-server wrote has none.
+    they vouch for the good part: a file that redis-server wrote has none. A file that is ``superseded`` belongs to an
+    older state of the log, and holds nothing that a newer file doesn't.
     """
 
     name: str
-    kind: Literal["manifest", "base", "increment"]
+    kind: Kind
     state: State
     size: int
     good: int
@@ -49,10 +52,14 @@ class FileReport:
 
 @dataclass(frozen=True)
 class StoreReport:
-    """What a check found: one report for each file in the order of reading, the manifest first."""
+    """What a check found: one report for each file in the order of reading, the manifest first.
+
+    ``manifest`` is what the log's manifest says; where it is damaged or missing, what it must have said.
+    """
 
     directory: Path
     files: Sequence[FileReport] = field(default=())
+    manifest: Manifest | None = field(default=None, repr=False)
 
     @property
     def clean(self) -> bool:
@@ -61,8 +68,8 @@ class StoreReport:
 
     @property
     def repairable(self) -> bool:
-        """Whether `repair_store` can help: not where the manifest itself is damaged."""
-        return not self.clean and bool(self.files) and self.files[0].state == "clean"
+        """Whether `repair_store` can help: not where there is a damaged manifest alone, and no log file beside it."""
+        return not self.clean and self.manifest is not None
 
     @property
     def dropped_bytes(self) -> int:
@@ -92,13 +99,18 @@ def check_store(directory: str | PathLike[str], *, files: FileSystem | None = No
     path = place / FOLDER / MANIFEST
     try:
         if not disk.exists(path):
+            found = salvage(disk, place / FOLDER) if disk.exists(place / FOLDER) else None
+            if found is not None and any(not is_fresh(disk, place / FOLDER / p.name) for p in found.manifest.parts):
+                reason = f"{path} is missing: a repair writes it anew from the names and first lines of the log files"
+                return _salvaged(disk, place, FileReport(MANIFEST, "manifest", "missing", 0, 0, reason=reason), found)
             if disk.exists(place / FILE):
                 return _of_files(disk, place, place, Manifest(Part(FILE, 1)), [])
             raise StorageError(f"there is no store in {place}: {path} is missing", path=str(path))
         try:
             manifest, size = read_manifest(disk, path)
         except StoreDamaged as error:
-            return StoreReport(place, [FileReport(MANIFEST, "manifest", "damaged", 0, error.offset, reason=str(error))])
+            listed = FileReport(MANIFEST, "manifest", "damaged", _size(disk, path), error.offset, reason=str(error))
+            return _salvaged(disk, place, listed, salvage(disk, place / FOLDER))
         listed = FileReport(MANIFEST, "manifest", "clean", size, size, checksums=manifest.sealed)
         return _of_files(disk, place, place / FOLDER, manifest, [listed])
     except OSError as error:
@@ -117,7 +129,7 @@ def repair_store(directory: str | PathLike[str], *, files: FileSystem | None = N
 
     Raises:
         StoreLocked: somebody has the store open.
-        StoreDamaged: the manifest is damaged, which this doesn't repair.
+        StoreDamaged: the manifest is damaged, and there is no log file that it could be made from.
         StorageError: a step failed; repeat it.
     """
     disk = files or FileSystem()
@@ -128,13 +140,30 @@ def repair_store(directory: str | PathLike[str], *, files: FileSystem | None = N
     lock = DirectoryLock(place, disk)
     try:
         report = check_store(place, files=disk)
-        if report.files[0].kind == "manifest" and report.files[0].state != "clean":
+        if report.files[0].kind != "manifest":  # the one file of a Redis before 7
+            LogFolder(place, disk)
+            report = check_store(place, files=disk)
+        if report.manifest is None:
             raise StoreDamaged(report.files[0].reason, path=str(place / FOLDER / MANIFEST))
-        return report, _cut(disk, place, report)
+        return report, _cut(disk, place, report, report.manifest)
     except OSError as error:
         raise StorageError(f"can't repair {place}: {error.strerror or error}", path=str(place)) from error
     finally:
         lock.release()
+
+
+def _salvaged(disk: FileSystem, place: Path, listed: FileReport, found: Salvaged | None) -> StoreReport:
+    """The report where the manifest itself is lost."""
+    if found is None:
+        return StoreReport(place, [listed])
+    report = _of_files(disk, place, place / FOLDER, found.manifest, [listed])
+    spare: list[FileReport] = []
+    for name in found.superseded:
+        size = _size(disk, place / FOLDER / name)
+        kind: Kind = "base" if ".base." in name else "increment"
+        reason = "it belongs to an older state of the log: a repair moves it aside"
+        spare.append(FileReport(name, kind, "superseded", size, 0, reason=reason))
+    return replace(report, files=[*report.files, *spare])
 
 
 def _of_files(
@@ -143,7 +172,7 @@ def _of_files(
     held = _last_with_content(disk, folder, manifest)
     broken = False
     for position, part in enumerate(manifest.parts):
-        kind: Literal["base", "increment"] = "base" if part is manifest.base else "increment"
+        kind: Kind = "base" if part is manifest.base else "increment"
         path = folder / part.name
         if not disk.exists(path):
             state: State = "after damage" if broken else "missing"
@@ -181,7 +210,7 @@ def _of_files(
             )
         )
         broken = broken or state == "damaged"
-    return StoreReport(place, reports)
+    return StoreReport(place, reports, manifest)
 
 
 def _last_with_content(disk: FileSystem, folder: Path, manifest: Manifest) -> int:
@@ -220,19 +249,20 @@ def _pieces(disk: FileSystem, path: Path, offset: int) -> list[bytes]:
     return pieces
 
 
-def _cut(disk: FileSystem, place: Path, report: StoreReport) -> Path:
+def _cut(disk: FileSystem, place: Path, report: StoreReport, manifest: Manifest) -> Path:
     """Copy what goes, let the manifest forget it, and cut: interrupted anywhere, a repetition finishes the work."""
-    folder = LogFolder.of(place / FOLDER, disk, read_manifest(disk, place / FOLDER / MANIFEST)[0])
+    folder = LogFolder.of(place / FOLDER, disk, manifest)
     copies = _copies(disk, place)
     keep: dict[str, int] = {}
     for file in report.files[1:]:
         path = folder.path / file.name
-        if file.state in ("damaged", "torn", "after damage") and disk.exists(path):
+        if file.state in ("damaged", "torn", "after damage", "superseded") and disk.exists(path):
             data = b"".join(_pieces(disk, path, file.good))
             folder.write_file(copies / f"{file.name}.from-byte-{file.good}", data)
         if file.state in ("clean", "torn", "damaged"):
             keep[file.name] = file.good
-    folder.write_file(copies / MANIFEST, b"".join(_pieces(disk, folder.path / MANIFEST, 0)))
+    if disk.exists(folder.path / MANIFEST):
+        folder.write_file(copies / MANIFEST, b"".join(_pieces(disk, folder.path / MANIFEST, 0)))
     disk.fsync_directory(copies)
     disk.fsync_directory(place)
 
@@ -241,11 +271,10 @@ def _cut(disk: FileSystem, place: Path, report: StoreReport) -> Path:
         return part if whole and report_of[part.name].state == "clean" else replace(part, floor=None)
 
     report_of = {file.name: file for file in report.files}
-    manifest = folder.manifest
     base = kept(manifest.base) if manifest.base is not None and manifest.base.name in keep else None
     increments = tuple(kept(part) for part in manifest.increments if part.name in keep)
     if base is None and not increments:
-        increments = (folder.manifest.next_increment(),)
+        increments = (manifest.next_increment(),)
         disk.close(folder.create(folder.path_of(increments[0])))
     folder.write_manifest(Manifest(base, increments))
     for name, good in keep.items():

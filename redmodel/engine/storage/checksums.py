@@ -2,11 +2,12 @@
 
 May live here: what the lines say, writing them, and finding the first byte that they don't vouch for. No I/O.
 
-A file of ours begins with ``#CRC:v1 <nonce> <name>,<crc>``, and after each unit (in a base: after each group) stands
-``#CRC:<synced>,<crc>``. A ``crc`` is CRC-32 over everything since the line before it, begun with that line's own value:
-so a piece that is changed, missing, doubled or in another place is found by the next line. ``synced`` is up to which
-byte the file was known to be on the disk when the line was written, in hexadecimal, or empty where an earlier line said
-so: damage before it is damage of acknowledged data, and not what a power cut left of a file's end.
+A file of ours begins with ``#CRC:v1 <nonce> <name>,<crc>``; a base says behind its name which increment comes next,
+``before <number>``, so that the order can be found again without the manifest. After each unit (in a base: after each
+group) stands ``#CRC:<synced>,<crc>``. A ``crc`` is CRC-32 over everything since the line before it, begun with that
+line's own value: so a piece that is changed, missing, doubled or in another place is found by the next line. ``synced``
+is up to which byte the file was known to be on the disk when the line was written, in hexadecimal, or empty where an
+earlier line said so: damage before it is damage of acknowledged data, and not what a power cut left of a file's end.
 """
 
 from __future__ import annotations
@@ -19,23 +20,25 @@ MARK = b"#CRC:"
 LINE_LIMIT = 512  # a header is not longer: the name of a file is part of it
 
 _LINE = re.compile(rb"#CRC:([0-9a-f]{0,16}),([0-9a-f]{8})\r\n")
-_HEADER = re.compile(rb"#CRC:v1 ([0-9a-f]{16}) ([^\r\n,]+),([0-9a-f]{8})\r\n")
+_HEADER = re.compile(rb"#CRC:v1 ([0-9a-f]{16}) ([^\r\n,]+?)(?: before ([0-9]{1,19}))?,([0-9a-f]{8})\r\n")
 # How redis-server begins to write at the end of a file that we began. We spell these in lower case, so that the half of
 # a unit of ours never passes for its work.
 _FOREIGN = (b"*2\r\n$6\r\nSELECT\r\n", b"*1\r\n$5\r\nMULTI\r\n", b"#TS:")
 
 
-def header(name: str, nonce: bytes) -> tuple[bytes, int]:
+def header(name: str, nonce: bytes, before: int | None = None) -> tuple[bytes, int]:
     """The first line of a file, and the value that its chain begins with.
 
     Args:
         name: the file's name, which ties its content to its place in the log.
         nonce: eight random bytes, which tie the chain to this very file.
+        before: of a base, the number of the first increment that comes after it.
 
     >>> header("a.aof", b"12345678")
     (b'#CRC:v1 3132333435363738 a.aof,060d5768\\r\\n', 101537640)
     """
-    text = MARK + b"v1 " + hexlify(nonce) + b" " + name.encode("utf-8", "surrogateescape") + b","
+    follows = b"" if before is None else b" before %d" % before
+    text = MARK + b"v1 " + hexlify(nonce) + b" " + name.encode("utf-8", "surrogateescape") + follows + b","
     crc = crc32(text)
     return text + b"%08x\r\n" % crc, crc
 
@@ -66,12 +69,20 @@ def read_header(data: bytes, name: str) -> tuple[int, int] | None:
         if len(data) < LINE_LIMIT and b"\n" not in data:
             return None
         raise ValueError("its first line is no checksum line")
-    crc = crc32(data[: found.start(3)])
-    if b"%08x" % crc != found[3]:
+    crc = crc32(data[: found.start(4)])
+    if b"%08x" % crc != found[4]:
         raise ValueError("its first line is damaged")
     if found[2] != name.encode("utf-8", "surrogateescape"):
         raise ValueError(f"it was written as {found[2].decode('utf-8', 'replace')}")
     return found.end(), crc
+
+
+def read_before(data: bytes) -> int | None:
+    """Which increment the first line of a base says comes next; None if it doesn't, or is not ours and whole."""
+    found = _HEADER.match(data)
+    if found is None or not found[3] or b"%08x" % crc32(data[: found.start(4)]) != found[4]:
+        return None
+    return int(found[3])
 
 
 class Verifier:

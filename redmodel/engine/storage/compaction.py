@@ -24,14 +24,14 @@ class BaseWriter:
     What an `OSError` leaves behind is deleted by `give_up`, or at the next opening.
     """
 
-    def __init__(self, files: FileSystem, folder: LogFolder, part: Part) -> None:
+    def __init__(self, files: FileSystem, folder: LogFolder, part: Part, following: Part) -> None:
         self._files = files
         self._folder = folder
         self._part = part
         self._temporary = folder.path / (TEMPORARY + part.name)
         self._encoder = UnitEncoder()
         self._fd: int | None = folder.create(self._temporary)
-        line, self._crc = header(part.name, os.urandom(8))
+        line, self._crc = header(part.name, os.urandom(8), following.sequence)
         self._size = 0
         self._group = bytearray()
         self._buffer = bytearray(line)
@@ -88,14 +88,18 @@ class BaseWriter:
 
 
 def write_base(
-    files: FileSystem, folder: LogFolder, part: Part, commands: Iterable[tuple[int, Sequence[bytes]]]
+    files: FileSystem,
+    folder: LogFolder,
+    part: Part,
+    following: Part,
+    commands: Iterable[tuple[int, Sequence[bytes]]],
 ) -> Part:
-    """Write a base of ``commands`` and sync it; returns what the manifest has to say of it.
+    """Write a base of ``commands``, before ``following``, and sync it; returns what the manifest has to say of it.
 
     Raises:
         OSError: a step failed; what is left behind is deleted at the next opening.
     """
-    base = BaseWriter(files, folder, part)
+    base = BaseWriter(files, folder, part, following)
     try:
         base.add(commands)
         return base.finish()

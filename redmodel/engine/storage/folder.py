@@ -125,30 +125,9 @@ class LogFolder:
         """
         for position in range(len(self.manifest.parts) - 1, -1, -1):
             part = self.manifest.parts[position]
-            if self.size_of.get(part.name, 0) > LINE_LIMIT or not self._is_fresh(part.name):
+            if self.size_of.get(part.name, 0) > LINE_LIMIT or not is_fresh(self._files, self.path_of(part)):
                 return position
         return 0
-
-    def _is_fresh(self, name: str) -> bool:
-        """Whether a file holds nothing, or nothing but the first line that we write."""
-        path = self.path / name
-        try:
-            fd = self._files.open_read(path)
-            try:
-                data = self._files.read(fd, LINE_LIMIT + 1)
-            finally:
-                self._files.close(fd)
-            if len(data) > LINE_LIMIT:
-                return False
-            data = data.rstrip(b"\0")  # what a power cut may leave of a line that was not synced
-            begin = read_header(data, name)
-        except OSError as error:
-            raise StorageError(f"can't read {path}: {error.strerror}", path=str(path)) from error
-        except ValueError:
-            return False
-        if begin is None:  # nothing, or half of it
-            return b"\n" not in data and MARK.startswith(data[: len(MARK)])
-        return begin[0] == len(data)
 
     def _find(self) -> Manifest:
         files = self._files
@@ -156,10 +135,10 @@ class LogFolder:
             return read_manifest(files, self._manifest_path)[0]
         orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{FILE}.")]
         for name in orphans:
-            if not self._is_fresh(name):
+            if not is_fresh(files, self.path / name):
                 raise StoreDamaged(
                     f"{self._manifest_path} is missing, but {name} holds data: restore the manifest from a backup, or "
-                    f"write it anew with one line 'file NAME seq N type b|i' per log file",
+                    f"run 'redmodel check-store {self.directory} --write', which writes it anew",
                     path=str(self._manifest_path),
                 )
         if files.exists(self.directory / FILE):
@@ -205,6 +184,27 @@ class LogFolder:
                 self._files.remove(path)
         except OSError as error:
             logger.warning("can't delete %s, which the log no longer needs: %s", path, error.strerror)
+
+
+def is_fresh(files: FileSystem, path: Path) -> bool:
+    """Whether a file holds nothing, or nothing but the first line that we write; StorageError if it can't be read."""
+    try:
+        fd = files.open_read(path)
+        try:
+            data = files.read(fd, LINE_LIMIT + 1)
+        finally:
+            files.close(fd)
+        if len(data) > LINE_LIMIT:
+            return False
+        data = data.rstrip(b"\0")  # what a power cut may leave of a line that was not synced
+        begin = read_header(data, path.name)
+    except OSError as error:
+        raise StorageError(f"can't read {path}: {error.strerror}", path=str(path)) from error
+    except ValueError:
+        return False
+    if begin is None:  # nothing, or half of it
+        return b"\n" not in data and MARK.startswith(data[: len(MARK)])
+    return begin[0] == len(data)
 
 
 def read_manifest(files: FileSystem, path: Path) -> tuple[Manifest, int]:

@@ -171,8 +171,8 @@ def _line(part: Part, kind: str) -> str:
 
 def _damaged(path: Path, offset: int, what: str) -> StoreDamaged:
     return StoreDamaged(
-        f"{path} {what} (at byte {offset}): restore the manifest from a backup, or write it anew with one line "
-        f"'file NAME seq N type b|i' per log file; the log files themselves are untouched",
+        f"{path} {what} (at byte {offset}): restore the manifest from a backup, or run 'redmodel check-store "
+        f"{path.parent.parent} --write', which writes it anew from the log files; they are untouched",
         path=str(path),
         offset=offset,
     )

@@ -114,7 +114,7 @@ class ReplaceableLog:
                 except BaseException:
                     following.discard()
                     raise
-                self.install(write_base(self._files, self._folder, part, commands), following.part)
+                self.install(write_base(self._files, self._folder, part, following.part, commands), following.part)
             except OSError as error:
                 path = self._folder.path_of(part)
                 raise StorageError(
@@ -152,9 +152,10 @@ class ReplaceableLog:
             try:
                 self._take_place(old)
                 self._files.make_directory(folder.path)
-                base = write_base(self._files, folder, folder.manifest.next_base(), dump(databases))
-                following = make_increment(self._files, folder, folder.manifest.next_increment())
+                part = folder.manifest.next_increment()
+                base = write_base(self._files, folder, folder.manifest.next_base(), part, dump(databases))
                 self._files.fsync_directory(self.directory)
+                following = make_increment(self._files, folder, part)
             except OSError as error:
                 raise StorageError(
                     f"can't recover {self.directory}: {error.strerror or error}", path=str(self.directory)
@@ -209,9 +210,9 @@ class ReplaceableLog:
             folder.size_of[name] = writer.size
             self._adopt(following, writer.written)
 
-    def begin_base(self) -> BaseWriter:
-        """A file for the new base; raises OSError."""
-        return BaseWriter(self._files, self._folder, self._folder.manifest.next_base())
+    def begin_base(self, following: Increment) -> BaseWriter:
+        """A file for the new base, which an increment goes on from; raises OSError."""
+        return BaseWriter(self._files, self._folder, self._folder.manifest.next_base(), following.part)
 
     def install(self, base: Part, begin: Part) -> None:
         """Let the manifest name the new base and what follows it, and delete the rest; raises OSError."""

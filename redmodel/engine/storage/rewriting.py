@@ -155,7 +155,7 @@ def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
                     raise
             base: BaseWriter | None = None
             try:
-                base = log.begin_base()
+                base = log.begin_base(following)
                 while True:
                     with _held(source, stop):
                         kept = snapshot.take(SLICE)

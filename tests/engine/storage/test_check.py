@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+import redis
 
+from redmodel.engine.engine import Engine
+from redmodel.engine.session import Session
 from redmodel.engine.storage.check import check_store, repair_store
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.errors import StorageError, StoreDamaged, StoreLocked
+from tests import servers
+from tests.engine.storage.disk import PowerCut, SimulatedDisk
 from tests.engine.storage.faulty import incr
 from tests.engine.storage.test_torn_and_damaged_logs import (
     MANIFEST,
@@ -96,13 +102,105 @@ def test_what_cannot_be_repaired(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="no store"):
         check_store(tmp_path)
     write_log(tmp_path, UNITS, clean=True)
-    text = (tmp_path / MANIFEST).read_bytes()
-    (tmp_path / MANIFEST).write_bytes(text.replace(b"type i", b"type z"))
+    incr(tmp_path).unlink()
+    (tmp_path / MANIFEST).write_bytes(b"file")
     report = check_store(tmp_path)
     assert not report.clean
     assert not report.repairable
     with pytest.raises(StoreDamaged):
         repair_store(tmp_path)
+
+
+def test_a_damaged_manifest_is_written_anew(tmp_path: Path) -> None:
+    write_log(tmp_path, UNITS, clean=True)
+    text = (tmp_path / MANIFEST).read_bytes()
+    for damaged in (text.replace(b"type i", b"type z"), b"", text[:-3], bytes(range(256)), text.replace(b"1", b"2")):
+        (tmp_path / MANIFEST).write_bytes(damaged)
+        report = check_store(tmp_path)
+        assert [file.state for file in report.files] == ["damaged", "clean"]
+        assert (report.clean, report.repairable, report.dropped_bytes) == (False, True, 0)
+        with pytest.raises(StoreDamaged, match="check-store"):
+            read_log(tmp_path)
+        _, copies = repair_store(tmp_path)
+        assert copies is not None
+        assert (copies / Path(MANIFEST).name).read_bytes() == damaged
+        assert check_store(tmp_path).clean
+        assert read_log(tmp_path) == commands_of(UNITS)
+
+
+def rewrite_and_go_on(disk: SimulatedDisk) -> None:
+    """Fill a list, with a rewrite after every three items; nothing in it may be applied twice or forgotten."""
+    with AppendOnlyLog(Path("/store"), fsync="no", files=disk) as log:
+        list(log.replay())
+        items: list[bytes] = []
+        for n in range(8):
+            items.append(b"%d" % n)
+            log.append([(0, (b"RPUSH", b"list", items[-1]))])
+            if n % 3 == 2:
+                log.compact([(0, (b"RPUSH", b"list", *items))])
+
+
+def items_of(disk: SimulatedDisk) -> list[bytes]:
+    return [item for args in read_log(Path("/store"), disk) for item in args[2:]]
+
+
+def test_a_missing_manifest_is_written_anew_wherever_the_power_went() -> None:
+    whole = SimulatedDisk()
+    rewrite_and_go_on(whole)
+    superseded = 0
+    for cut_at in range(20, whole.steps + 2):
+        disk = SimulatedDisk(cut_at)
+        try:
+            rewrite_and_go_on(disk)
+        except PowerCut:
+            pass
+        expected = items_of(disk.copy())
+        assert expected == [b"%d" % n for n in range(len(expected))]
+        lost = disk.copy()
+        lost.names.pop(Path("/store") / MANIFEST, None)
+        if not expected:
+            continue
+        report = check_store("/store", files=lost)
+        assert (report.files[0].state, report.repairable) == ("missing", True)
+        superseded += sum(file.state == "superseded" for file in report.files)
+        _, copies = repair_store("/store", files=lost)
+        assert copies is not None
+        assert check_store("/store", files=lost).clean
+        assert items_of(lost) == expected, cut_at
+    assert superseded > 10
+
+
+@pytest.mark.parametrize("rewrites", [0, 1, 2])
+def test_a_missing_manifest_of_redis_server(tmp_path: Path, rewrites: int) -> None:
+    binary = servers.redis7_binary()
+    if binary is None:
+        pytest.skip("No redis-server 7 on PATH.")
+    server = servers.RealServer(binary, tcp=False, appendonly=True)
+    with server, redis.Redis(unix_socket_path=server.socket_path) as client:
+        for n in range(30):
+            client.rpush("list", n)
+            if n % 10 == 9 and n // 10 < rewrites:
+                client.bgrewriteaof()
+                while any(client.info("persistence")[f"aof_rewrite_{what}"] for what in ("in_progress", "scheduled")):
+                    time.sleep(0.01)
+        shutil.copytree(server.directory / "appendonlydir", tmp_path / "appendonlydir")
+    (tmp_path / MANIFEST).unlink()
+    repair_store(tmp_path)
+    engine = Engine(storage=AppendOnlyLog(tmp_path))
+    assert engine.execute(Session(), [b"LRANGE", b"list", b"0", b"-1"]) == [b"%d" % n for n in range(30)]
+    engine.close()
+
+
+def test_the_one_file_of_an_old_redis_is_repaired(tmp_path: Path) -> None:
+    sizes = write_foreign(tmp_path, UNITS)
+    data = bytearray(incr(tmp_path).read_bytes())
+    shutil.rmtree(tmp_path / "appendonlydir")
+    data[sizes[2] + 1] ^= 0x40
+    (tmp_path / "appendonly.aof").write_bytes(data)
+    assert [file.state for file in check_store(tmp_path).files] == ["damaged"]
+    repair_store(tmp_path)
+    assert check_store(tmp_path).clean
+    assert read_log(tmp_path) == commands_of(UNITS[:2])
 
 
 def test_an_open_store_is_not_repaired(tmp_path: Path) -> None:
