@@ -236,6 +236,8 @@ class Context:
         engine.waiters.heed(database.number, key)
         if event and engine.notifier:
             engine.notifier.publish(event, database, key)
+        if engine.memory.limit:
+            engine.memory.changed.add((database.number, key))
 
     def notify(self, event: bytes, key: bytes) -> None:
         """Report a keyspace event beside that of `touch`, or of what is no change for watchers."""
@@ -252,7 +254,12 @@ class Context:
     def reckon(self) -> None:
         """Find out anew whether anybody wants to know."""
         engine = self.engine
-        self.heeded = bool(engine.waiters or engine.notifier or any(database.watchers for database in engine.databases))
+        self.heeded = bool(
+            engine.waiters
+            or engine.notifier
+            or engine.memory.limit
+            or any(database.watchers for database in engine.databases)
+        )
 
     def effect(self, *args: bytes) -> None:
         """Tell one command that stands for what was done, in place of the running command's own arguments."""
@@ -273,6 +280,8 @@ class Context:
     def run(self, command: Command, args: Args) -> Reply:
         """Run one command inside another (a transaction's, a procedure's), with its own account of effects."""
         try:
+            if self.session.counted:
+                return self.engine.gate.call(self, command, args)
             return command.handler(self, args)
         finally:
             if self.changed:

@@ -9,9 +9,14 @@ from time import time_ns
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine import texts
+from redmodel.engine.access.control import AccessControl
+from redmodel.engine.clients import Clients
 from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.context import Context
+from redmodel.engine.gate import Gate
 from redmodel.engine.keyspace import Keyspace
+from redmodel.engine.latency import Latency
+from redmodel.engine.memory import Memory
 from redmodel.engine.notifications import Notifier
 from redmodel.engine.pubsub import PubSub
 from redmodel.engine.registry import subcommand
@@ -20,7 +25,9 @@ from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
 from redmodel.engine.session import Session
 from redmodel.engine.settings import Settings
+from redmodel.engine.shutdown import Shutdown
 from redmodel.engine.snapshot import SharingContext, Snapshot
+from redmodel.engine.statistics import Statistics
 from redmodel.engine.waiting import NotYet, Suspended, Waiters
 from redmodel.errors import ReplyError, StorageError
 
@@ -94,6 +101,15 @@ class Engine:
         self.notifier = Notifier(self.settings, self.pubsub)
         self._storage = storage
         self._context = Context(self, clock, Session(), self.databases[0])
+        self.clients = Clients()
+        self.statistics = Statistics()
+        self.latency = Latency()
+        self.shutdown = Shutdown()
+        self.access = AccessControl(self.settings)
+        self.gate = Gate(self)
+        self.memory = Memory(self, self._context)
+        #: Keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
+        self.active_expire = True
         self._context.reckon()
         self.settings.obey("notify-keyspace-events", self._renotify)
         self._until_step = _STEP_EVERY
@@ -111,6 +127,7 @@ class Engine:
             self._context.logging = True
             if self._live is not None:
                 self._live.attach(self)
+        self.memory.obey()
 
     def execute(self, session: Session, args: Args) -> Reply:
         """Run one command, atomically; safe to call from any thread. A command that waits blocks this thread only.
@@ -139,12 +156,16 @@ class Engine:
             command = self.commands.get(args[0])
             if command is None or not command.minimum <= len(args) <= command.maximum:
                 command = self._named(session, args)
+            if session.counted or self.gate.strict:
+                command = self.gate.admit(session, command, args)
             if session.gated and self._must_queue(session, command, args):
                 return self._enqueue(session, command, args)
             if context.session is not session:
                 self._adopt(session)
             context.moment = 0
             try:
+                if session.counted:
+                    return self.gate.call(context, command, args)
                 return command.handler(context, args)
             except Suspended as suspended:
                 waiter = suspended.waiter
@@ -154,6 +175,7 @@ class Engine:
                         self._settle(args)
                     else:
                         context.changed = False
+                        self.saves.changes += 1
                 elif context.effects:
                     self._flush()
                 if context.heeded and self.waiters.ready:
@@ -401,6 +423,7 @@ class Engine:
             if command.name == b"exec":
                 error = texts.exec_abort_because(error)
                 self.release(session)
+            self.statistics.count_of(command.name).rejected += 1
         session.queue_failed = True
         raise error
 

@@ -27,7 +27,18 @@ class Keyspace:
     through the methods, so that a deadline never outlives its key.
     """
 
-    __slots__ = ("_field_due_most", "deadlines", "due", "field_due", "number", "scans", "values", "watchers")
+    __slots__ = (
+        "_field_due_most",
+        "accessed",
+        "deadlines",
+        "due",
+        "field_due",
+        "number",
+        "scans",
+        "sizes",
+        "values",
+        "watchers",
+    )
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -39,6 +50,9 @@ class Keyspace:
         #: A heap of (deadline, key) for the hashes some of whose fields expire; outdated entries are skipped.
         self.field_due: list[tuple[int, bytes]] = []
         self._field_due_most = _FEW
+        #: When each key was used last (unix seconds), or how often (count, minute); of `memory`, as are the sizes.
+        self.accessed: dict[bytes, int | tuple[int, int]] = {}
+        self.sizes: dict[bytes, int] = {}
         self.watchers: dict[bytes, set[Session]] = {}
         self.scans = ScanOrders()
 
@@ -54,6 +68,8 @@ class Keyspace:
     def remove(self, key: bytes) -> None:
         """Remove a key that is there."""
         del self.values[key]
+        if self.accessed:
+            self.accessed.pop(key, None)
         if self.deadlines:
             self.deadlines.pop(key, None)
 
@@ -121,6 +137,8 @@ class Keyspace:
         self.due.clear()
         self.field_due.clear()
         self.scans.clear()
+        self.accessed.clear()
+        self.sizes.clear()
 
     def swap(self, other: Keyspace) -> None:
         """Exchange all keys with another database; watchers stay."""
@@ -129,6 +147,8 @@ class Keyspace:
         self.due, other.due = other.due, self.due
         self.field_due, other.field_due = other.field_due, self.field_due
         self.scans, other.scans = other.scans, self.scans
+        self.accessed, other.accessed = other.accessed, self.accessed
+        self.sizes, other.sizes = other.sizes, self.sizes
 
     def wake(self, keys: Iterable[bytes]) -> None:
         """Tell the sessions that watch any of these keys that it has changed."""

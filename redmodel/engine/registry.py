@@ -26,6 +26,10 @@ Row: TypeAlias = tuple[str, int, str, tuple[int, int, int]]
 """Name (``CONTAINER|SUB`` for a subcommand), arity, flags, and the keys as (first, last, step) as in COMMAND INFO."""
 
 
+# What is no write itself, and may still change what replicas would see: held up by CLIENT PAUSE WRITE.
+_MAY_REPLICATE = frozenset(b"eval evalsha fcall publish spublish pfcount script|load".split())
+
+
 class Command:
     """One command, ready to be called.
 
@@ -37,14 +41,17 @@ class Command:
     __slots__ = (
         "arity",
         "flags",
+        "grows",
         "handler",
         "immediate",
         "keys",
         "maximum",
+        "may_replicate",
         "minimum",
         "name",
         "nil_array",
         "noscript",
+        "reads",
         "subcommands",
         "writes",
     )
@@ -57,6 +64,9 @@ class Command:
         self.minimum = abs(self.arity)
         self.maximum = self.arity if self.arity > 0 else maxsize
         self.writes = "write" in self.flags
+        self.reads = "readonly" in self.flags
+        self.grows = "denyoom" in self.flags
+        self.may_replicate = self.name in _MAY_REPLICATE
         self.noscript = "noscript" in self.flags
         self.immediate = "immediate" in self.flags
         self.nil_array = "nil_array" in self.flags

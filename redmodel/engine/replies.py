@@ -74,6 +74,7 @@ OK = Status(b"OK")
 QUEUED = Status(b"QUEUED")
 PONG = Status(b"PONG")
 NIL_ARRAY = NilArray()
+SILENCE = Several()  # CLIENT REPLY OFF
 
 
 def double_text(value: float) -> bytes:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from redmodel.engine.engine import Engine
     from redmodel.engine.storage.files import FileSystem
 
-FILE = "dump.rdb"
-
 
 class Saves:
     """The account of one engine's snapshots.
@@ -33,7 +31,7 @@ class Saves:
         self.failed = False
         self.seconds = -1
         self.count = 0
-        #: Commands in the log since the last snapshot.
+        #: Commands that changed something since the last snapshot.
         self.changes = 0
         self._files = files
 
@@ -50,7 +48,7 @@ class Saves:
         began = monotonic()
         changes = self.changes
         self.failed = True
-        save_from(engine, self.directory / FILE, files=self._files)
+        save_from(engine, self.directory / engine.settings.text("dbfilename"), files=self._files)
         self.failed = False
         self.seconds = int(monotonic() - began)
         with engine.exclusively() as context:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from redmodel.engine.access.users import User
+    from redmodel.engine.clients import Peer
     from redmodel.engine.registry import Command
     from redmodel.engine.replies import Reply
 
@@ -31,22 +34,34 @@ class Session:
 
     __slots__ = (
         "_queue",
+        "active",
         "address",
+        "address",
+        "authenticated",
         "channels",
         "closing",
+        "counted",
         "db",
         "deliver",
+        "descriptor",
         "dirty",
         "gated",
         "id",
+        "last_command",
         "library_name",
         "library_version",
+        "local_address",
+        "muted",
         "name",
+        "no_evict",
         "patient",
         "patterns",
+        "peer",
         "protocol",
         "queue_failed",
         "shards",
+        "since",
+        "user",
         "watched",
     )
 
@@ -71,6 +86,23 @@ class Session:
         #: Not every command may run now: see `regate`.
         self.gated = False
         self._queue: list[tuple[Command, Sequence[bytes]]] | None = None
+        #: A client's: its commands are counted, and checked against its user, the memory and the rest; see `gate`.
+        self.counted = False
+        #: Who it is; None for whoever holds the engine itself, and may do everything.
+        self.user: User | None = None
+        self.authenticated = False
+        #: The connection behind it, where there is one, and what CLIENT LIST tells of it.
+        self.peer: Peer | None = None
+        self.local_address = b""
+        self.descriptor = -1
+        self.since = self.active = monotonic()
+        #: The full name of the last command, as ``client|list``.
+        self.last_command = b""
+        self.no_evict = False
+        #: CLIENT REPLY: 0 replies are sent, 1 none is, 2 the next isn't, 3 this one isn't.
+        self.muted = 0
+        #: The commands queued since MULTI, or None outside a transaction.
+        self.queue: list[tuple[Command, Sequence[bytes]]] | None = None
         #: A command was refused while queueing, so EXEC must answer EXECABORT.
         self.queue_failed = False
         #: (database, key) pairs under WATCH; ``dirty`` says that one of them has changed.

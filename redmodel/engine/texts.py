@@ -239,6 +239,12 @@ def unsupported_option(option: bytes) -> ReplyError:
     return ReplyError(f"ERR Unsupported option {shown(option)}")
 
 
+NO_AUTH = "NOAUTH Authentication required."
+HELLO_NO_AUTH = (
+    "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option "
+    "can be used to authenticate the client and select the RESP protocol version at the same time"
+)
+OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
 NO_LOG = "ERR this engine has no log to rewrite: its data is in memory only"
 REWRITING = "ERR Background append only file rewriting already in progress"
 
@@ -248,6 +254,14 @@ def cannot_write(reason: str) -> ReplyError:
     return ReplyError(f"MISCONF Errors writing to the AOF file: {reason}")
 
 
-def exec_abort_because(error: ReplyError) -> ReplyError:
-    """A transaction that may not run for the reason in ``error``."""
-    return ReplyError(f"EXECABORT Transaction discarded because of: {error.text.removeprefix('ERR ')}")
+def exec_abort_because(error: ReplyError, *, whole: bool = False) -> ReplyError:
+    """A transaction that may not run for the reason in ``error``; ``whole`` shows its first word too."""
+    text = error.text if whole else error.text.removeprefix("ERR ")
+    return ReplyError(f"EXECABORT Transaction discarded because of: {text}")
+
+
+def no_permission(reason: str, command: bytes) -> ReplyError:
+    """NOPERM: the user may not run a command, or not on these keys or channels."""
+    if reason == "command":
+        return ReplyError(f"NOPERM this user has no permissions to run the '{command.decode()}' command")
+    return ReplyError(f"NOPERM this user has no permissions to access one of the {reason}s used as arguments")

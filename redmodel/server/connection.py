@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
+from redmodel.engine.clients import Buffers, line
 from redmodel.engine.engine import Engine
 from redmodel.engine.replies import (
     Keyed,
@@ -54,6 +58,20 @@ _HIGH_WATER = 256 << 10
 _CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 
 
+_PROTECTED = (
+    "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default "
+    "user. In this mode connections are only accepted from the loopback interface. If you want to connect from external "
+    "computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command "
+    "'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is "
+    "running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make "
+    "this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration "
+    "file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server "
+    "manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password "
+    "for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting "
+    "connections from the outside."
+)
+
+
 class ClientConnection(asyncio.Protocol):
     """Serves one client with a session of its own.
 
@@ -62,13 +80,21 @@ class ClientConnection(asyncio.Protocol):
     """
 
     def __init__(self, engine: Engine, gone: Callable[[ClientConnection], None]) -> None:
-        self.session = Session()
-        self.session.patient = True
+        session = self.session = Session()
+        session.patient = session.counted = True
+        session.peer = self
+        session.user = engine.access.default
         self._engine = engine
         self._gone = gone
-        self._parser = RequestParser()
+        self._parser = RequestParser(max_bulk=engine.settings.number("proto-max-bulk-len"))
+        self._parser.trusted = session.authenticated = engine.access.open
+        self._query_limit = engine.settings.number("client-query-buffer-limit")
+        self._fed = 0  # bytes of the last piece of input
+        self._running = False
+        self._paused: asyncio.TimerHandle | None = None  # held up by CLIENT PAUSE
         self._transport: asyncio.Transport | None = None
         self._output: Output | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._backlog: deque[list[bytes]] = deque()
         self._held: deque[tuple[int, bytes]] = deque()  # replies that wait for the disk, and for what on it
         self._held_size = 0
@@ -82,12 +108,26 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
         transport.set_write_buffer_limits(high=_HIGH_WATER)
-        self.session.address = _address(transport).encode()
         self._output = Output(
             self._engine, self.session, transport, lambda message: WRITERS[self.session.protocol].write(message)
         )
         self.session.deliver = self._output.deliver
+        session, engine = self.session, self._engine
+        session.address = _address(transport).encode()
+        session.local_address = _local_address(transport).encode()
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            session.descriptor = sock.fileno()
+            if sock.family != socket.AF_UNIX:
+                _keep_alive(sock, engine.settings.number("tcp-keepalive"))
+                if engine.settings.flag("protected-mode") and engine.access.open and not _is_near(session.address):
+                    engine.clients.rejected += 1
+                    self.refuse(ReplyError(_PROTECTED))
+                    return
+        with engine.lock:
+            engine.clients.join(session)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
@@ -97,12 +137,51 @@ class ClientConnection(asyncio.Protocol):
         self._stop_waiting()
         if self._output is not None:
             self._output.end()
+        if self._paused is not None:
+            self._paused.cancel()
+        with self._engine.lock:
+            self._engine.clients.leave(self.session)
         self._engine.release(self.session)
         self._gone(self)
 
     def data_received(self, data: bytes) -> None:
-        self._backlog += self._parser.feed(data)
+        self._fed = len(data)
+        self._engine.statistics.read_bytes += len(data)
+        self.session.active = monotonic()
+        parser = self._parser
+        if not parser.trusted:
+            parser.trusted = self._trusted()
+        self._backlog += parser.feed(data)
+        if parser.buffered > self._query_limit:
+            logger.warning("Closing client that reached max query buffer length: %s", line(self.session).decode())
+            self.abort()
+            return
         self._run()
+
+    def _trusted(self) -> bool:
+        return self.session.authenticated or self._engine.access.open
+
+    @property
+    def may_time_out(self) -> bool:
+        """Whether ``timeout`` holds for this client now."""
+        return self._waiter is None and self._paused is None
+
+    def buffers(self) -> Buffers:
+        """What it keeps, in bytes."""
+        written = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        arguments = sum(len(arg) for args in self._backlog for arg in args)
+        requests = self._parser.buffered + (self._fed if self._running else 0)
+        return Buffers(requests, arguments, written + self._held_size, len(self._held))
+
+    def end(self) -> None:
+        """Close the connection, behind the reply of the command that it runs."""
+        if self._running:
+            self.session.closing = True
+            return
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and so is this
+                loop.call_soon_threadsafe(self.abort)
 
     def eof_received(self) -> bool:
         """The client sends no more, and may still read: what it asked for is answered before the end."""
@@ -147,10 +226,13 @@ class ClientConnection(asyncio.Protocol):
         output = self._output
         assert output is not None
         inbox = output.inbox
+        gate = self._engine.gate
         replies: list[bytes] = []
         size = 0
         while backlog and not self._full and not self._closing and self._held_size < _FLUSH_AT:
             if self._waiter is not None:
+                break
+            if gate.paused_until and self._held_up(backlog[0]):
                 break
             self._position = 0
             reply = self._answer(backlog.popleft())
@@ -181,6 +263,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, args: list[bytes]) -> bytes:
         session = self.session
         reply: Reply
+        self._running = True
         try:
             if self._engine.waits:
                 reply, self._position = self._engine.submit(session, args)
@@ -198,6 +281,7 @@ class ClientConnection(asyncio.Protocol):
                 self._backlog.clear()
                 self._close()
                 return b""
+            self._engine.statistics.failed(error.text)
             reply = error
         except Suspended as suspended:
             self._wait(suspended.waiter)
@@ -206,13 +290,49 @@ class ClientConnection(asyncio.Protocol):
             # A fault of ours must not take the other clients' server down.
             logger.exception("%s: the command %r failed", session.address.decode(), args[0][:50])
             reply = ReplyError("ERR internal error; the server's log says more")
+        finally:
+            self._running = False
         if session.closing:
             self._backlog.clear()
             self._ended = True
+        if session.muted and self._silenced():
+            return b""
         writer = WRITERS[session.protocol]
         if reply is None:
             return writer.write(None, nil_array=self._has_nil_array(args))
         return writer.write(reply)
+
+    def _silenced(self) -> bool:
+        """Whether CLIENT REPLY keeps this reply back."""
+        session = self.session
+        if session.muted == 1:
+            return True
+        session.muted = 3 if session.muted == 2 else 0
+        return True
+
+    def _held_up(self, args: list[bytes]) -> bool:
+        """Whether CLIENT PAUSE holds a command up; it is tried again when the pause is over."""
+        if self._paused is not None:
+            return True
+        with self._engine.lock:
+            seconds = self._engine.gate.holds_up(self.session, args)
+            if not seconds:
+                return False
+            loop = asyncio.get_running_loop()
+
+            def resumed() -> None:
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._go_on)
+
+            self._engine.gate.resumed.append(resumed)
+        self._paused = loop.call_later(seconds, self._go_on)
+        return True
+
+    def _go_on(self) -> None:
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+        self._run()
 
     def _wait(self, waiter: Waiter) -> None:
         """Run nothing more before a command that waits is answered; other clients go on."""
@@ -307,3 +427,29 @@ def _address(transport: asyncio.Transport) -> str:
         host, port = cast("tuple[str, int]", peer[:2])
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return f"{transport.get_extra_info('sockname')}:0"
+
+
+def _local_address(transport: asyncio.Transport) -> str:
+    name = transport.get_extra_info("sockname")
+    if isinstance(name, tuple):
+        host, port = cast("tuple[str, int]", name[:2])
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{name}:0"
+
+
+def _is_near(address: bytes) -> bool:
+    """Whether a client comes from this machine."""
+    host = address.decode().rpartition(":")[0].strip("[]").removeprefix("::ffff:")
+    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+
+
+def _keep_alive(sock: socket.socket, seconds: int) -> None:
+    """Have the system ask now and then whether the client is still there."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if not seconds:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(seconds // 3, 1))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)

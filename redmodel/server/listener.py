@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import os
 import socket
+import ssl
 import stat
 from pathlib import Path
 
 from redmodel.engine.engine import Engine
 from redmodel.errors import ReplyError
 from redmodel.server.connection import ClientConnection
+from redmodel.server.cron import Cron
 
 logger = logging.getLogger(__name__)
 
-_EXPIRE_EACH = 0.1  # seconds between two steps of active expiry, as redis-server with hz 10
-_EXPIRE_KEYS = 200
+# An address of ``bind`` that begins with a minus may fail with these.
+_MAY_BE_MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
 class Listener:
@@ -37,7 +40,7 @@ class Listener:
 
         Args:
             engine: who answers; it stays open when the listener stops.
-            host: a loopback address, because there are no passwords yet.
+            host: a loopback address; for others see `of_settings`.
             port: TCP port, 0 for any that is free, None for no TCP.
             unixsocket: path of a unix socket, None for none.
             unixsocketperm: the socket's mode.
@@ -48,19 +51,45 @@ class Listener:
         if port is None and unixsocket is None:
             raise ValueError("nowhere to listen: give a port (0 for any), or a unixsocket, or both")
         if port is not None and not _is_loopback(host):
-            raise ValueError(f"{host} can be reached from elsewhere, and there are no passwords: listen on 127.0.0.1")
+            raise ValueError(
+                f"{host} can be reached from elsewhere: listen on 127.0.0.1, or use redmodel serve --bind with a password"
+            )
         self.host = host
         self.port = port
         self.unixsocket = None if unixsocket is None else Path(unixsocket)
         self.clients: set[ClientConnection] = set()
         self._engine = engine
-        self._mode = unixsocketperm
-        self._maxclients = maxclients
+        self._mode: int | None = unixsocketperm
+        engine.settings.preset("maxclients", str(maxclients))
+        self._hosts = [host]
+        self._tls: ssl.SSLContext | None = None
+        self._tls_port = 0
         self._servers: list[asyncio.Server] = []
         self._socket_identity: tuple[int, int] | None = None
         self._empty = asyncio.Event()
-        self._expiring: asyncio.TimerHandle | None = None
+        self._cron = Cron(engine, lambda: self.clients)
         self._stopping = False
+
+    @classmethod
+    def of_settings(cls, engine: Engine, tls: ssl.SSLContext | None = None) -> Listener:
+        """A listener where the parameters of the engine say: port, bind, unixsocket, tls-port, and the rest.
+
+        Whoever is no neighbour needs a password, unless protected-mode is off.
+
+        Args:
+            engine: who answers, and whose parameters these are.
+            tls: the context for ``tls-port``.
+        """
+        settings = engine.settings
+        path = settings.text("unixsocket")
+        listener = cls(
+            engine, port=settings.number("port"), unixsocket=path or None, maxclients=settings.number("maxclients")
+        )
+        listener.port = settings.number("port") or None
+        listener._mode = settings.number("unixsocketperm") or None
+        listener._hosts = settings.text("bind").split()
+        listener._tls, listener._tls_port = tls, settings.number("tls-port")
+        return listener
 
     async def start(self) -> None:
         """Open the sockets; ``port`` is the real one afterwards.
@@ -71,9 +100,9 @@ class Listener:
         loop = asyncio.get_running_loop()
         try:
             if self.port is not None:
-                server = await loop.create_server(self._client, self.host, self.port, backlog=511)
-                self._servers.append(server)
-                self.port = server.sockets[0].getsockname()[1]
+                self.port = await self._listen(self.port, None)
+            if self._tls is not None:
+                await self._listen(self._tls_port, self._tls)
             if self.unixsocket is not None:
                 listening = _bound(self.unixsocket, self._mode)
                 found = self.unixsocket.lstat()
@@ -82,13 +111,30 @@ class Listener:
         except BaseException:
             self._close_sockets()
             raise
-        self._expiring = loop.call_later(_EXPIRE_EACH, self._expire)
+        self._cron.start()
+
+    async def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
+        """Listen on all addresses; one with a minus may be missing. Returns the port."""
+        loop = asyncio.get_running_loop()
+        backlog = self._engine.settings.number("tcp-backlog")
+        found = 0
+        for host in self._hosts:
+            name = {"*": "0.0.0.0", "::*": "::"}.get(host.removeprefix("-"), host.removeprefix("-"))  # noqa: S104
+            try:
+                server = await loop.create_server(self._client, name, port, backlog=backlog, ssl=tls)
+            except OSError as error:
+                if host.startswith("-") and error.errno in _MAY_BE_MISSING:
+                    continue
+                logger.warning("Warning: Could not create server TCP listening socket %s:%d: %s", name, port, error)
+                raise
+            self._servers.append(server)
+            found = server.sockets[0].getsockname()[1]
+        return found
 
     async def stop(self, grace: float = 1.0) -> None:
         """Accept no more, answer what has been read, and close; after ``grace`` seconds close all the same."""
         self._stopping = True
-        if self._expiring is not None:
-            self._expiring.cancel()
+        self._cron.stop()
         self._close_sockets()
         for client in list(self.clients):
             client.shut_down()
@@ -102,7 +148,7 @@ class Listener:
                 await self._empty.wait()
 
     def _client(self) -> asyncio.Protocol:
-        if len(self.clients) >= self._maxclients or self._stopping:
+        if len(self.clients) >= self._engine.settings.number("maxclients") or self._stopping:
             return _Refused(self._engine, lambda _: None)
         client = ClientConnection(self._engine, self._gone)
         self.clients.add(client)
@@ -112,10 +158,6 @@ class Listener:
         self.clients.discard(client)
         if not self.clients:
             self._empty.set()
-
-    def _expire(self) -> None:
-        self._engine.expire_step(_EXPIRE_KEYS)
-        self._expiring = asyncio.get_running_loop().call_later(_EXPIRE_EACH, self._expire)
 
     def _close_sockets(self) -> None:
         for server in self._servers:
@@ -136,6 +178,7 @@ class _Refused(ClientConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._engine.clients.rejected += 1
         self.refuse(ReplyError("ERR max number of clients reached"))
 
 
@@ -148,7 +191,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _bound(path: Path, mode: int) -> socket.socket:
+def _bound(path: Path, mode: int | None) -> socket.socket:
     """A socket bound to the path with its mode set, before anybody can connect to it."""
     if path.exists() and stat.S_ISSOCK(path.lstat().st_mode):
         with socket.socket(socket.AF_UNIX) as probe:
@@ -160,7 +203,8 @@ def _bound(path: Path, mode: int) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX)
     try:
         listening.bind(str(path))
-        path.chmod(mode)
+        if mode is not None:
+            path.chmod(mode)
         listening.setblocking(False)
     except BaseException:
         listening.close()

@@ -1,0 +1,187 @@
+"""All users of an engine, the log of refusals, and the file that users are kept in."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from redmodel.engine.access.users import User, merge_selectors
+
+if TYPE_CHECKING:
+    from redmodel.engine.session import Session
+    from redmodel.engine.settings import Settings
+
+
+class LogEntry:
+    """One kind of refusal, and how often it happened lately."""
+
+    def __init__(self, reason: str, context: str, what: bytes, user: bytes, client: bytes) -> None:
+        self.count = 1
+        self.reason, self.context, self.what, self.user, self.client = reason, context, what, user, client
+        self.at = time.monotonic()
+
+    def repeats(self, other: LogEntry) -> bool:
+        """Whether the other is the same again, within a minute."""
+        return (self.reason, self.context, self.what, self.user) == (
+            other.reason,
+            other.context,
+            other.what,
+            other.user,
+        ) and abs(other.at - self.at) <= 60
+
+
+class AccessControl:
+    """The users of one engine; the default user may do everything until told otherwise.
+
+    Args:
+        settings: requirepass, acl-pubsub-default, aclfile and acllog-max-len are obeyed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.default = User(b"default")
+        for rule in (b"on", b"nopass", b"~*", b"&*", b"+@all"):
+            self.default.apply(rule)
+        self.users: dict[bytes, User] = {b"default": self.default}
+        self.log: deque[LogEntry] = deque()
+        if settings.text("requirepass"):
+            self.obey_requirepass()
+        settings.obey("requirepass", self.obey_requirepass)
+
+    def obey_requirepass(self) -> None:
+        """Give the default user the password of the settings, or none."""
+        password = self._settings.text("requirepass")
+        self.default.apply(b"resetpass")
+        self.default.apply(b">" + password.encode("utf-8", "surrogateescape") if password else b"nopass")
+
+    @property
+    def open(self) -> bool:
+        """Whether clients need not say who they are."""
+        return self.default.nopass and self.default.enabled
+
+    def new(self, name: bytes) -> User:
+        """A user that may do nothing yet, and that is not among the users."""
+        return User(name, all_channels=self._settings.text("acl-pubsub-default") == "allchannels")
+
+    def authenticate(self, session: Session, name: bytes, password: bytes) -> bool:
+        """Let a session be a user, where the password is right."""
+        user = self.users.get(name)
+        if user is None or not user.enabled or not user.knows(password):
+            return False
+        session.user = user
+        session.authenticated = True
+        return True
+
+    def set_user(self, name: bytes, rules: Sequence[bytes]) -> None:
+        """Make or change a user; all rules are taken, or none.
+
+        Raises:
+            RuleError: the first rule that can't be taken.
+        """
+        try:
+            merged = merge_selectors(rules)
+        except ValueError as error:
+            raise RuleError(None, f"Unmatched parenthesis in acl selector starting at '{error}'.") from None
+        existing = self.users.get(name)
+        trial = existing.copy() if existing is not None else self.new(name)
+        for rule in merged:
+            try:
+                trial.apply(rule)
+            except ValueError as error:
+                raise RuleError(rule, str(error)) from None
+        if existing is None:
+            self.users[name] = trial
+        else:
+            existing.take(trial)
+
+    def delete(self, name: bytes) -> bool:
+        """Remove a user; its sessions are the caller's business."""
+        return self.users.pop(name, None) is not None
+
+    def note(self, entry: LogEntry) -> None:
+        """Keep a refusal in the log, joined with the same one before."""
+        for at, known in enumerate(list(self.log)[:10]):
+            if known.repeats(entry):
+                known.count += 1
+                known.at, known.client = entry.at, entry.client
+                del self.log[at]
+                self.log.appendleft(known)
+                return
+        self.log.appendleft(entry)
+        while len(self.log) > self._settings.number("acllog-max-len"):
+            self.log.pop()
+
+    def lines(self) -> list[bytes]:
+        """All users in the words of redis.conf, sorted by name."""
+        return [b"user " + name + b" " + self.users[name].described() for name in sorted(self.users)]
+
+    def replace(self, users: Iterable[User]) -> list[User]:
+        """Have these users and no others; the default user stays where it isn't among them. Returns who has gone."""
+        fresh = {user.name: user for user in users}
+        gone: list[User] = []
+        for name, user in list(self.users.items()):
+            if name in fresh:
+                user.take(fresh.pop(name))
+            elif user is self.default:
+                pass
+            else:
+                gone.append(self.users.pop(name))
+        self.users.update(fresh)
+        return gone
+
+    def parse(self, lines: Iterable[tuple[int, Sequence[bytes]]]) -> list[User]:
+        """Make users of the words of ``user`` lines, each with its number.
+
+        Raises:
+            RuleError: what is wrong in which line.
+        """
+        users: dict[bytes, User] = {}
+        for number, words in lines:
+            if len(words) < 2 or words[0].lower() != b"user":
+                raise RuleError(None, f"{number}: should start with user keyword followed by the username.", line=True)
+            if words[1] in users:
+                raise RuleError(
+                    None, f"WARNING: duplicate user '{words[1].decode()}' found on line {number}.", line=True
+                )
+            user = users[words[1]] = self.new(words[1])
+            try:
+                for rule in merge_selectors(words[2:]):
+                    user.apply(rule)
+            except ValueError as error:
+                raise RuleError(None, f"{number}: {error}.", line=True) from None
+        return list(users.values())
+
+    def load(self) -> list[User]:
+        """Read the users from the aclfile; returns those who have gone.
+
+        Raises:
+            RuleError: a line is wrong; nothing has changed.
+            OSError: the file can't be read.
+        """
+        text = Path(self._settings.text("aclfile")).read_bytes()
+        lines = [(number, line.split()) for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
+        return self.replace(self.parse([(n, words) for n, words in lines if not words[0].startswith(b"#")]))
+
+    def save(self) -> None:
+        """Write the users to the aclfile, whole or not at all.
+
+        Raises:
+            OSError: it can't be written.
+        """
+        path = Path(self._settings.text("aclfile"))
+        beside = path.with_name(path.name + ".saving")
+        beside.write_bytes(b"".join(line + b"\n" for line in self.lines()))
+        beside.replace(path)
+
+
+class RuleError(ValueError):
+    """A rule that can't be taken: ``rule`` as it was given, None where no single one is to blame."""
+
+    def __init__(self, rule: bytes | None, reason: str, *, line: bool = False) -> None:
+        super().__init__(reason)
+        self.rule = rule
+        self.reason = reason
+        self.line = line

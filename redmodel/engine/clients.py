@@ -1,0 +1,107 @@
+"""Who is connected: the sessions of one engine's clients, in the order in which they came.
+
+May live here: the register, and the line of one client in CLIENT LIST. Which client a filter means is CLIENT's business.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from redmodel.engine.session import Session
+
+
+class Buffers(NamedTuple):
+    """How many bytes a connection keeps: of requests, of arguments, of replies; and how many replies wait."""
+
+    requests: int = 0
+    arguments: int = 0
+    replies: int = 0
+    waiting: int = 0
+
+
+class Peer(Protocol):
+    """What the engine may ask of the connection behind a session; under the engine's lock, from any thread."""
+
+    def buffers(self) -> Buffers:
+        """What it keeps."""
+        ...
+
+    def end(self) -> None:
+        """Close the connection: at once, or behind the reply where it is the one whose command runs."""
+        ...
+
+
+class Clients:
+    """The sessions that are connected."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Session] = {}
+        #: How many came since the start, and how many were turned away.
+        self.received = 0
+        self.rejected = 0
+
+    def join(self, session: Session) -> None:
+        """A client has come."""
+        self.by_id[session.id] = session
+        self.received += 1
+
+    def leave(self, session: Session) -> None:
+        """A client has gone."""
+        self.by_id.pop(session.id, None)
+
+
+def line(session: Session, *, blocked: bool = False, subscribed: tuple[int, int, int] = (0, 0, 0)) -> bytes:
+    """A client as CLIENT LIST shows it, without the end of the line."""
+    now = monotonic()
+    buffers = session.peer.buffers() if session.peer is not None else Buffers()
+    queued = -1 if session.queue is None else len(session.queue)
+    memory = 2000 + buffers.requests + buffers.arguments + buffers.replies
+    return (
+        b"id=%d addr=%b laddr=%b fd=%d name=%b age=%d idle=%d flags=%b db=%d sub=%d psub=%d ssub=%d multi=%d "
+        b"qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d events=r "
+        b"cmd=%b user=%b redir=-1 resp=%d lib-name=%b lib-ver=%b"
+        % (
+            session.id,
+            session.address,
+            session.local_address,
+            session.descriptor,
+            session.name,
+            now - session.since,
+            now - session.active,
+            flags(session, blocked=blocked, subscribed=any(subscribed)),
+            session.db,
+            *subscribed,
+            queued,
+            buffers.requests,
+            max(20474 - buffers.requests, 0),
+            buffers.arguments,
+            0 if session.queue is None else sum(len(arg) for _, args in session.queue for arg in args),
+            1024,
+            0,
+            0,
+            buffers.waiting,
+            buffers.replies,
+            memory,
+            session.last_command or b"NULL",
+            session.user.name if session.user is not None else b"(superuser)",
+            session.protocol,
+            session.library_name,
+            session.library_version,
+        )
+    )
+
+
+def flags(session: Session, *, blocked: bool = False, subscribed: bool = False) -> bytes:
+    """The letters of one client's state."""
+    letters = (
+        (b"P", subscribed),
+        (b"x", session.queue is not None),
+        (b"b", blocked),
+        (b"d", session.dirty),
+        (b"c", session.closing),
+        (b"U", session.local_address.startswith(b"/")),
+        (b"e", session.no_evict),
+    )
+    return b"".join(letter for letter, holds in letters if holds) or b"N"

@@ -1,0 +1,215 @@
+"""``redmodel serve``: one process that loads, serves until it is told to stop, saves, and ends.
+
+May live here: that course and its log lines. Reading the configuration is `configuration`'s, sockets are `listener`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from redmodel.engine.engine import Engine
+from redmodel.engine.settings.file import BadConfig
+from redmodel.engine.shutdown import Shutdown, ShutdownRefused
+from redmodel.engine.storage import open_storage
+from redmodel.engine.storage.rdb.library import load_into
+from redmodel.engine.version import REDIS_VERSION
+from redmodel.errors import StorageError
+from redmodel.server.configuration import Configuration, fatal, read
+from redmodel.server.cron import Cron
+from redmodel.server.listener import Listener
+from redmodel.server.logs import LEVELS, LogFile, logger, notice
+from redmodel.server.tls import TlsError, tls_context
+
+_LOGO = """\
+                _._
+           _.-``   ``-._        redmodel, as Redis {version} ({bits} bit)
+       _.-``           ``-._    Running in standalone mode
+      |`-._             _.-'|   Port: {port}
+      |    `-._     _.-'    |   PID: {pid}
+       `-._    `-.-'    _.-'
+           `-._     _.-'
+               `-.-'
+
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve as redis-server would with these arguments; returns the exit code when the server has ended."""
+    if any(word in ("-v", "--version") for word in arguments):
+        print(f"Redis server v={REDIS_VERSION} sha=00000000:0 malloc=python bits=64 build=redmodel")
+        return 0
+    try:
+        configuration = read(arguments, sys.stdin)
+    except BadConfig as error:
+        sys.stderr.write(fatal(error))
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"Fatal error, can't open config file '{error.filename}': {error.strerror}\n")
+        return 1
+    return _Program(configuration).run()
+
+
+class _Program:
+    """The server of this process."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._settings = configuration.settings
+        self._log = LogFile(self._settings.text("logfile"))
+        logger.parent = None  # the lines go to this log alone
+        for name in ("redmodel.engine", "redmodel.server"):
+            import logging
+
+            log = logging.getLogger(name)
+            log.addHandler(self._log)
+            log.propagate = False
+        self._set_level()
+        self._settings.obey("loglevel", self._set_level)
+        self._engine: Engine | None = None
+        self._stopping: asyncio.Event | None = None
+        self._signal = ""
+
+    def _set_level(self) -> None:
+        import logging
+
+        for name in ("redmodel.engine", "redmodel.server"):
+            logging.getLogger(name).setLevel(LEVELS[self._settings.text("loglevel")])
+
+    def run(self) -> int:
+        settings = self._settings
+        logger.warning("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo")
+        logger.warning(
+            "Redis version=%s, bits=64, commit=00000000, modified=0, pid=%d, just started", REDIS_VERSION, os.getpid()
+        )
+        logger.warning("Configuration loaded" if settings.file or len(sys.argv) > 2 else _NO_FILE)
+        self._log.redis_format.role = "M"
+        for note in self._configuration.notes:
+            logger.warning("%s", note)
+        notice("monotonic clock: POSIX clock_gettime")
+        port = settings.number("port") or settings.number("tls-port")
+        if settings.flag("always-show-logo") or (not settings.text("logfile") and sys.stdout.isatty()):
+            self._log.raw(_LOGO.format(version=REDIS_VERSION, bits=64, port=port, pid=os.getpid()))
+        else:
+            notice("Running mode=standalone, port=%d.", port)
+        if not port and not settings.text("unixsocket"):
+            logger.warning("Configured to not listen anywhere, exiting.")
+            return 1
+        try:
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                return runner.run(self._serve())
+        except KeyboardInterrupt:
+            return 0
+
+    async def _serve(self) -> int:
+        settings = self._settings
+        try:
+            tls = tls_context(settings) if settings.number("tls-port") else None
+        except TlsError as error:
+            logger.warning("%s", error)
+            logger.warning("Failed to configure TLS. Check logs for more info.")
+            return 1
+        logger.warning("Server initialized")
+        try:
+            engine = self._engine = self._open()
+        except StorageError as error:
+            logger.warning("Fatal error loading the DB: %s. Exiting.", error)
+            return 1
+        engine.shutdown.saves = bool(settings.items("save"))
+        listener = Listener(engine, host="", port=settings.number("port"), settings=settings, tls=tls)
+        try:
+            await listener.start()
+        except OSError as error:
+            logger.warning("%s", error.strerror or error)
+            logger.warning("Failed listening on port %d (TCP), aborting.", settings.number("port"))
+            engine.close()
+            return 1
+        pidfile = settings.text("pidfile")
+        if pidfile:
+            self._write_pid(Path(pidfile))
+        if listener.port:
+            notice("Ready to accept connections")
+        if listener.unixsocket:
+            notice("The server is now ready to accept connections at %s", settings.text("unixsocket"))
+        code = await self._until_shutdown(engine)
+        await Cron.stop_all(engine)
+        if pidfile:
+            notice("Removing the pid file.")
+            Path(pidfile).unlink(missing_ok=True)
+        if listener.unixsocket:
+            notice("Removing the unix socket file.")
+        await listener.stop()
+        engine.close()
+        logger.warning("Redis is now ready to exit, bye bye...")
+        return code
+
+    async def _until_shutdown(self, engine: Engine) -> int:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def end() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def ask() -> None:
+            loop.call_soon_threadsafe(end)
+
+        engine.shutdown.end = ask
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number, engine.shutdown)
+        await ended
+        return 0
+
+    def _on_signal(self, number: signal.Signals, shutdown: Shutdown) -> None:
+        self._log.raw(
+            f"{os.getpid()}:signal-handler ({int(time.time())}) Received {number.name} scheduling shutdown...\n"
+        )
+        options = self._settings.text(f"shutdown-on-{number.name.lower()}").split()
+        assert self._engine is not None
+        try:
+            shutdown.begin(
+                self._engine,
+                save=True if "save" in options else False if "nosave" in options else None,
+                force="force" in options,
+            )
+        except ShutdownRefused:
+            logger.warning("Errors trying to shut down the server. Check the logs for more information.")
+
+    def _open(self) -> Engine:
+        """The engine with its data, from the log or from the snapshot, as redis-server chooses."""
+        settings = self._settings
+        directory = Path.cwd()
+        settings.preset("dir", str(directory))
+        began = time.monotonic()
+        databases = settings.number("databases")
+        if settings.flag("appendonly"):
+            policy = settings.text("appendfsync")
+            assert policy in ("always", "everysec", "no")
+            storage = open_storage(directory, appendfsync=policy)  # type: ignore[arg-type]
+            engine = Engine(storage=storage, databases=databases, settings=settings)
+            notice("DB loaded from append only file: %.3f seconds", time.monotonic() - began)
+        else:
+            engine = Engine(databases=databases, settings=settings)
+            snapshot = directory / settings.text("dbfilename")
+            if snapshot.exists():
+                load_into(engine, snapshot)
+                notice("DB loaded from disk: %.3f seconds", time.monotonic() - began)
+        engine.saves.directory = directory
+        return engine
+
+    def _write_pid(self, path: Path) -> None:
+        try:
+            path.write_text(f"{os.getpid()}\n")
+        except OSError as error:
+            logger.warning("Failed to write PID file: %s", error.strerror)
+
+
+_NO_FILE = (
+    "Warning: no config file specified, using the default config. In order to specify a config file use "
+    "redmodel serve /path/to/redis.conf"
+)
