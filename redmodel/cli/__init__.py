@@ -6,12 +6,18 @@ imported when it runs.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; ``args`` are the process's own by default."""
     try:
+        words = sys.argv[1:] if args is None else list(args)
+        if words[:1] == ["serve"] and not {"--help", "-h"} & set(words):
+            from redmodel.server.program import main as serve
+
+            return serve(words[1:])  # its options are redis-server's, which typer need not know
         from redmodel.cli.app import run
 
         return run(args)

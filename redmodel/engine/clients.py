@@ -1,6 +1,6 @@
 """Who is connected: the sessions of one engine's clients, in the order in which they came.
 
-May live here: the register, and the line of one client in CLIENT LIST. Which client a filter means is CLIENT's business.
+May live here: the register, and the line of one client in CLIENT LIST. Whom a filter means is CLIENT's business.
 """
 
 from __future__ import annotations

@@ -11,6 +11,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+_CATEGORIES = (
+    "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow "
+    "blocking dangerous connection transaction scripting"
+)
+
 
 @cache
 def facts() -> dict[str, dict[str, Any]]:
@@ -22,7 +27,7 @@ def facts() -> dict[str, dict[str, Any]]:
 @cache
 def categories() -> dict[str, frozenset[str]]:
     """The ACL categories, in Redis' order, with the full names of their commands."""
-    names = ["keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection", "transaction", "scripting"]
+    names = _CATEGORIES.split()
     return {
         name: frozenset(command for command, fact in facts().items() if f"@{name}" in fact["acl"]) for name in names
     }

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from redmodel.engine.replies import Reply
     from redmodel.engine.session import Session
 
-_NO_TOUCH = frozenset((b"object|encoding", b"object|idletime", b"object|freq", b"object|refcount", b"exists", b"ttl", b"pttl",
-                       b"type", b"expiretime", b"pexpiretime", b"memory|usage", b"debug", b"restore"))  # fmt: skip
+# Commands that look at a key without using it.
+_NO_TOUCH = frozenset(
+    b"object|encoding object|idletime object|freq object|refcount exists ttl pttl type expiretime pexpiretime "
+    b"memory|usage debug restore".split()
+)
 
 
 class Slow(NamedTuple):
@@ -121,7 +124,7 @@ class Gate:
             return
         what = command.name if denied.reason == "command" else args[denied.at]
         self.refused(session, denied.reason, where, what, user.name)
-        raise ReplyError(texts.no_permission(denied.reason, command.name))
+        raise texts.no_permission(denied.reason, command.name)
 
     def refused(self, session: Session, reason: str, where: str, what: bytes, user: bytes) -> None:
         """Count a refusal, and keep it in the log."""

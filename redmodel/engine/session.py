@@ -101,8 +101,6 @@ class Session:
         self.no_evict = False
         #: CLIENT REPLY: 0 replies are sent, 1 none is, 2 the next isn't, 3 this one isn't.
         self.muted = 0
-        #: The commands queued since MULTI, or None outside a transaction.
-        self.queue: list[tuple[Command, Sequence[bytes]]] | None = None
         #: A command was refused while queueing, so EXEC must answer EXECABORT.
         self.queue_failed = False
         #: (database, key) pairs under WATCH; ``dirty`` says that one of them has changed.

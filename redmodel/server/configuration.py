@@ -102,5 +102,5 @@ def fatal(error: BadConfig) -> str:
     """What redis-server prints before it gives up."""
     return (
         f"\n*** FATAL CONFIG FILE ERROR (Redis {REDIS_VERSION}) ***\n"
-        f"Reading the configuration file, at line {error.number}\n>>> '{error.text}'\n{error.reason}\n"
+        f"Reading the configuration file, at line {error.number}\n{'>' * 3} '{error.text}'\n{error.reason}\n"
     )

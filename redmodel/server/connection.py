@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections import deque
@@ -31,6 +30,7 @@ from redmodel.errors import ReplyError, StorageError
 from redmodel.resp.requests import RequestParser
 from redmodel.resp.writer import ReplyWriter, Shape
 from redmodel.server.output import Output
+from redmodel.server.protected_mode import DENIED, is_near
 
 if TYPE_CHECKING:
     from redmodel.engine.replies import Reply
@@ -56,20 +56,6 @@ _HIGH_WATER = 256 << 10
 
 # What a browser sends first when a page makes it speak to us; see redis-server's securityWarningCommand.
 _CROSS_PROTOCOL = frozenset((b"post", b"host:"))
-
-
-_PROTECTED = (
-    "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default "
-    "user. In this mode connections are only accepted from the loopback interface. If you want to connect from external "
-    "computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command "
-    "'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is "
-    "running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make "
-    "this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration "
-    "file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server "
-    "manually just for testing, restart it with the '--protected-mode no' option. 4) Setup a an authentication password "
-    "for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting "
-    "connections from the outside."
-)
 
 
 class ClientConnection(asyncio.Protocol):
@@ -122,9 +108,9 @@ class ClientConnection(asyncio.Protocol):
             session.descriptor = sock.fileno()
             if sock.family != socket.AF_UNIX:
                 _keep_alive(sock, engine.settings.number("tcp-keepalive"))
-                if engine.settings.flag("protected-mode") and engine.access.open and not _is_near(session.address):
+                if engine.settings.flag("protected-mode") and engine.access.open and not is_near(session.address):
                     engine.clients.rejected += 1
-                    self.refuse(ReplyError(_PROTECTED))
+                    self.refuse(ReplyError(DENIED))
                     return
         with engine.lock:
             engine.clients.join(session)
@@ -435,12 +421,6 @@ def _local_address(transport: asyncio.Transport) -> str:
         host, port = cast("tuple[str, int]", name[:2])
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return f"{name}:0"
-
-
-def _is_near(address: bytes) -> bool:
-    """Whether a client comes from this machine."""
-    host = address.decode().rpartition(":")[0].strip("[]").removeprefix("::ffff:")
-    return ipaddress.ip_address(host.partition("%")[0]).is_loopback
 
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:

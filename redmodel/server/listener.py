@@ -52,7 +52,7 @@ class Listener:
             raise ValueError("nowhere to listen: give a port (0 for any), or a unixsocket, or both")
         if port is not None and not _is_loopback(host):
             raise ValueError(
-                f"{host} can be reached from elsewhere: listen on 127.0.0.1, or use redmodel serve --bind with a password"
+                f"{host} can be reached from elsewhere: listen on 127.0.0.1, or use redmodel serve with a password"
             )
         self.host = host
         self.port = port
@@ -119,7 +119,7 @@ class Listener:
         backlog = self._engine.settings.number("tcp-backlog")
         found = 0
         for host in self._hosts:
-            name = {"*": "0.0.0.0", "::*": "::"}.get(host.removeprefix("-"), host.removeprefix("-"))  # noqa: S104
+            name = {"*": "0.0.0.0", "::*": "::"}.get(host.removeprefix("-"), host.removeprefix("-"))
             try:
                 server = await loop.create_server(self._client, name, port, backlog=backlog, ssl=tls)
             except OSError as error:

@@ -6,6 +6,7 @@ May live here: that course and its log lines. Reading the configuration is `conf
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -21,7 +22,6 @@ from redmodel.engine.storage.rdb.library import load_into
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import StorageError
 from redmodel.server.configuration import Configuration, fatal, read
-from redmodel.server.cron import Cron
 from redmodel.server.listener import Listener
 from redmodel.server.logs import LEVELS, LogFile, logger, notice
 from redmodel.server.tls import TlsError, tls_context
@@ -42,7 +42,7 @@ _LOGO = """\
 def main(arguments: Sequence[str]) -> int:
     """Serve as redis-server would with these arguments; returns the exit code when the server has ended."""
     if any(word in ("-v", "--version") for word in arguments):
-        print(f"Redis server v={REDIS_VERSION} sha=00000000:0 malloc=python bits=64 build=redmodel")
+        sys.stdout.write(f"Redis server v={REDIS_VERSION} sha=00000000:0 malloc=python bits=64 build=redmodel\n")
         return 0
     try:
         configuration = read(arguments, sys.stdin)
@@ -62,10 +62,7 @@ class _Program:
         self._configuration = configuration
         self._settings = configuration.settings
         self._log = LogFile(self._settings.text("logfile"))
-        logger.parent = None  # the lines go to this log alone
         for name in ("redmodel.engine", "redmodel.server"):
-            import logging
-
             log = logging.getLogger(name)
             log.addHandler(self._log)
             log.propagate = False
@@ -76,8 +73,6 @@ class _Program:
         self._signal = ""
 
     def _set_level(self) -> None:
-        import logging
-
         for name in ("redmodel.engine", "redmodel.server"):
             logging.getLogger(name).setLevel(LEVELS[self._settings.text("loglevel")])
 
@@ -120,8 +115,7 @@ class _Program:
         except StorageError as error:
             logger.warning("Fatal error loading the DB: %s. Exiting.", error)
             return 1
-        engine.shutdown.saves = bool(settings.items("save"))
-        listener = Listener(engine, host="", port=settings.number("port"), settings=settings, tls=tls)
+        listener = Listener.of_settings(engine, tls)
         try:
             await listener.start()
         except OSError as error:
@@ -137,10 +131,9 @@ class _Program:
         if listener.unixsocket:
             notice("The server is now ready to accept connections at %s", settings.text("unixsocket"))
         code = await self._until_shutdown(engine)
-        await Cron.stop_all(engine)
         if pidfile:
             notice("Removing the pid file.")
-            Path(pidfile).unlink(missing_ok=True)
+            self._remove(Path(pidfile))
         if listener.unixsocket:
             notice("Removing the unix socket file.")
         await listener.stop()
@@ -207,6 +200,9 @@ class _Program:
             path.write_text(f"{os.getpid()}\n")
         except OSError as error:
             logger.warning("Failed to write PID file: %s", error.strerror)
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
 
 
 _NO_FILE = (

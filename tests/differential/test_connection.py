@@ -247,21 +247,3 @@ def test_watch(both: Both, truth: RealServer, prepare: str, meddle: str) -> None
     both.ask_engine(words(meddle))
     both.session = mine
     both.check_all("MULTI\nPING\nEXEC")
-
-
-def test_command_table(both: Both) -> None:
-    """Arity, flags and keys of every command are those of Redis."""
-    ours = both.engine.commands
-    names = [name for name in ours if name.islower()]
-    names += [sub.name for name in names for sub in ours[name].subcommands.values()]
-    for name in names:
-        real = both.real.execute([b"COMMAND", b"INFO", name])[1][0]
-        container, _, sub = name.partition(b"|")
-        command = ours[container].subcommands[sub] if sub else ours[container]
-        if name == b"client|setinfo":
-            continue  # a command of 7.2
-        assert real[1] is not None, f"{name!r} is no command of Redis"
-        flags = {flag for _, flag in real[1][2][1]}
-        described = both.ask_engine([b"COMMAND", b"INFO", name])[1][0][1]
-        assert {flag for _, flag in described[2][1]} == flags, name
-        assert [int(part[1]) for part in (real[1][1], *real[1][3:6])] == [command.arity, *command.keys], name

@@ -92,7 +92,7 @@ class User:
         if self.nopass:
             return True
         hashed = sha256(password).hexdigest().encode()
-        return any([compare_digest(hashed, known) for known in self.passwords])
+        return any(compare_digest(hashed, known) for known in self.passwords)
 
     def denies(self, name: str, args: Args) -> Denied | None:
         """Why this user may not run a command, or None: the reason of the selector that comes farthest."""

@@ -1,4 +1,4 @@
-"""Commands about the connection itself: PING, SELECT, HELLO, CLIENT."""
+"""Commands about the connection itself: PING, SELECT, AUTH, HELLO, RESET, QUIT. CLIENT has a file of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from redmodel.engine import texts
 from redmodel.engine.arguments import int_number, integer
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
-from redmodel.engine.replies import OK, PONG, Reply, Status, Verbatim
+from redmodel.engine.replies import OK, PONG, Reply, Status
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import ReplyError
 
@@ -18,13 +18,6 @@ TABLE = Table(
     ("RESET", 1, "noscript loading stale fast no_auth allow_busy immediate", (0, 0, 0)),
     ("AUTH", -2, "noscript loading stale fast no_auth allow_busy", (0, 0, 0)),
     ("HELLO", -1, "noscript loading stale fast no_auth allow_busy", (0, 0, 0)),
-    ("CLIENT", -2, "", (0, 0, 0)),
-    ("CLIENT|GETNAME", 2, "noscript loading stale", (0, 0, 0)),
-    ("CLIENT|ID", 2, "noscript loading stale", (0, 0, 0)),
-    ("CLIENT|INFO", 2, "noscript loading stale", (0, 0, 0)),
-    ("CLIENT|NO-EVICT", 3, "admin noscript loading stale", (0, 0, 0)),
-    ("CLIENT|SETINFO", 4, "noscript loading stale", (0, 0, 0)),
-    ("CLIENT|SETNAME", 3, "noscript loading stale", (0, 0, 0)),
 )
 
 
@@ -59,10 +52,16 @@ def quit_(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("RESET")
 def reset(context: Context, args: Args) -> Reply:
-    session = context.session
-    context.engine.release(session)
+    session, engine = context.session, context.engine
+    engine.release(session)
     session.protocol = 2
     session.name = b""
+    session.no_evict = False
+    session.muted = 0
+    session.regate()
+    if session.counted:
+        session.user = engine.access.default
+        session.authenticated = engine.access.open
     context.select(0)
     return Status(b"RESET")
 
@@ -72,14 +71,24 @@ def auth(context: Context, args: Args) -> Reply:
     if len(args) > 3:
         raise texts.syntax()
     if len(args) == 2:
-        raise ReplyError(texts.NO_PASSWORD)
-    _authenticate(args[1])
+        if context.engine.access.default.nopass:
+            raise ReplyError(texts.NO_PASSWORD)
+        _authenticate(context, b"default", args[1])
+    else:
+        _authenticate(context, args[1], args[2])
     return OK
 
 
-def _authenticate(user: bytes) -> None:
-    # The default user has no password, and there is no other user.
-    if user != b"default":
+def _authenticate(context: Context, name: bytes, password: bytes) -> None:
+    engine, session = context.engine, context.session
+    if session.counted:
+        if engine.access.authenticate(session, name, password):
+            return
+        engine.gate.refused(session, "auth", "toplevel", b"auth", name)
+        raise ReplyError(texts.WRONG_PASSWORD)
+    # The program itself, which may do everything: it is told whether a client would be let in.
+    user = engine.access.users.get(name)
+    if user is None or not user.enabled or not user.knows(password):
         raise ReplyError(texts.WRONG_PASSWORD)
 
 
@@ -92,17 +101,22 @@ def hello(context: Context, args: Args) -> Reply:
         if protocol not in (2, 3):
             raise ReplyError(texts.NO_PROTOCOL)
     name: bytes | None = None
+    credentials: tuple[bytes, bytes] | None = None
     at = 2
     while at < len(args):
         option = args[at].upper()
         if option == b"AUTH" and at + 2 < len(args):
-            _authenticate(args[at + 1])
+            credentials = args[at + 1], args[at + 2]
             at += 3
         elif option == b"SETNAME" and at + 1 < len(args):
-            name = _checked_name(args[at + 1])
+            name = checked_name(args[at + 1])
             at += 2
         else:
             raise ReplyError(f"ERR Syntax error in HELLO option '{texts.shown(args[at])}'")
+    if credentials is not None:
+        _authenticate(context, *credentials)
+    if session.counted and not session.authenticated and not context.engine.access.open:
+        raise ReplyError(texts.HELLO_NO_AUTH)
     if name is not None:
         session.name = name
     session.protocol = protocol
@@ -118,66 +132,8 @@ def hello(context: Context, args: Args) -> Reply:
     }
 
 
-def _checked_name(name: bytes) -> bytes:
+def checked_name(name: bytes) -> bytes:
+    """The name of a client, where it is one."""
     if any(not 0x21 <= byte <= 0x7E for byte in name):
         raise ReplyError(texts.CLIENT_NAME)
     return name
-
-
-@TABLE.handles("CLIENT|SETNAME")
-def client_setname(context: Context, args: Args) -> Reply:
-    context.session.name = _checked_name(args[2])
-    return OK
-
-
-@TABLE.handles("CLIENT|GETNAME")
-def client_getname(context: Context, args: Args) -> Reply:
-    return context.session.name or None
-
-
-@TABLE.handles("CLIENT|ID")
-def client_id(context: Context, args: Args) -> Reply:
-    return context.session.id
-
-
-@TABLE.handles("CLIENT|INFO")
-def client_info(context: Context, args: Args) -> Reply:
-    session = context.session
-    queued = -1 if session.queue is None else len(session.queue)
-    fields = (
-        b"id=%d addr=%b laddr= fd=0 name=%b age=0 idle=0 flags=N db=%d sub=0 psub=0 ssub=0 multi=%d "
-        b"cmd=client|info user=default redir=-1 resp=%d lib-name=%b lib-ver=%b\n"
-    )
-    return Verbatim(
-        fields
-        % (
-            session.id,
-            session.address,
-            session.name,
-            session.db,
-            queued,
-            session.protocol,
-            session.library_name,
-            session.library_version,
-        )
-    )
-
-
-@TABLE.handles("CLIENT|SETINFO")
-def client_setinfo(context: Context, args: Args) -> Reply:
-    # A command of 7.2: clients send it unasked, and answering it costs nothing.
-    what = args[2].lower()
-    if what == b"lib-name":
-        context.session.library_name = _checked_name(args[3])
-    elif what == b"lib-ver":
-        context.session.library_version = _checked_name(args[3])
-    else:
-        raise ReplyError(f"ERR Unrecognized option '{texts.shown(args[2])}'")
-    return OK
-
-
-@TABLE.handles("CLIENT|NO-EVICT")
-def client_no_evict(context: Context, args: Args) -> Reply:
-    if args[2].lower() not in (b"on", b"off"):
-        raise texts.syntax()
-    return OK

@@ -5,7 +5,9 @@ from __future__ import annotations
 from redmodel.engine.commands import (
     bit_fields,
     bitmaps,
+    acl,
     blocking,
+    clients,
     configuration,
     connection,
     expiry,
@@ -14,6 +16,7 @@ from redmodel.engine.commands import (
     hash_expiry,
     hashes,
     hyperloglog,
+    introspection,
     keys,
     lists,
     numbers,
@@ -39,6 +42,7 @@ from redmodel.engine.registry import Command, collect
 COMMANDS: dict[bytes, Command] = collect(
     (
         connection.TABLE,
+        clients.TABLE,
         blocking.TABLE,
         keys.TABLE,
         expiry.TABLE,
@@ -68,8 +72,8 @@ COMMANDS: dict[bytes, Command] = collect(
         saving.TABLE,
         server.TABLE,
         configuration.TABLE,
+        introspection.TABLE,
+        acl.TABLE,
     )
 )
 """Every command, by its name in upper and in lower case."""
-
-server.COMMANDS.update({name: command for name, command in COMMANDS.items() if name.islower()})
