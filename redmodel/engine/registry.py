@@ -66,7 +66,7 @@ class Command:
         self.writes = "write" in self.flags
         self.reads = "readonly" in self.flags
         self.grows = "denyoom" in self.flags
-        self.may_replicate = self.name in _MAY_REPLICATE
+        self.may_replicate = "may_replicate" in self.flags or self.name in _MAY_REPLICATE
         self.noscript = "noscript" in self.flags
         self.immediate = "immediate" in self.flags
         self.nil_array = "nil_array" in self.flags

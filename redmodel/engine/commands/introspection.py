@@ -26,7 +26,7 @@ TABLE = Table(
 )
 
 # Flags of ours that Redis' COMMAND doesn't show.
-_INTERNAL_FLAGS = frozenset(("immediate", "nil_array", "nil_array_of_count"))
+_INTERNAL_FLAGS = frozenset(("immediate", "may_replicate", "nil_array", "nil_array_of_count"))
 _STATUS_SETS = frozenset(("flags", "doc_flags"))
 
 _HELP = """

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from redmodel.engine.commands import (
+    acl,
     bit_fields,
     bitmaps,
-    acl,
     blocking,
     clients,
     configuration,
