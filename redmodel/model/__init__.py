@@ -15,7 +15,7 @@ from redmodel.model.expressions import (
     owner_of,
     path_of,
 )
-from redmodel.model.fields import TTL, Codec, Embedded, Field, Indexed, Key, Unique
+from redmodel.model.fields import TTL, Codec, Embedded, ExpiresAt, Field, Indexed, Key, Unique
 from redmodel.model.hooks import after_delete, after_save, before_delete, before_save
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
@@ -39,6 +39,7 @@ __all__ = [
     "Condition",
     "Embedded",
     "Entry",
+    "ExpiresAt",
     "Field",
     "FieldRef",
     "FieldSpec",

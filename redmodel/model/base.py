@@ -44,6 +44,7 @@ class ModelMeta(ModelMetaclass):
         *,
         prefix: str | None = None,
         ttl: timedelta | float | None = _INHERITED,
+        sliding: bool | None = None,
         **kwargs: Any,
     ) -> type:
         if not any(isinstance(base, ModelMeta) for base in bases):
@@ -59,6 +60,8 @@ class ModelMeta(ModelMetaclass):
             ttl_ms: int | None = next((getattr(base, "__redmodel_ttl__", None) for base in bases), None)
         else:
             ttl_ms = None if ttl is None else span_milliseconds(ttl, f"{name}: ttl=")
+        if sliding is None:
+            sliding = ttl_ms is not None and any(getattr(base, "__redmodel_sliding__", False) for base in bases)
 
         if kwargs.pop("__pydantic_reset_parent_namespace__", True):
             # Pydantic would take the names of the frame that calls it, which is one of ours: give it the user's.
@@ -84,6 +87,7 @@ class ModelMeta(ModelMetaclass):
                 cls = build(not wanted)
         cls.__redmodel_prefix__ = prefix
         cls.__redmodel_ttl__ = ttl_ms
+        cls.__redmodel_sliding__ = sliding
         cls.__redmodel_schema__ = None
         cls.__redmodel_references__ = {}
         adopt(cls)
@@ -112,8 +116,9 @@ class Model(BaseModel, metaclass=ModelMeta):
     """A Pydantic model whose objects are kept as Redis hashes.
 
     ``class User(Model, prefix="users", ttl=timedelta(hours=1))`` keeps its records at ``users:<id>``. A class without a
-    prefix is a base for others: it can't be saved, and its subclasses choose their own. Unless the class declares an
-    ``id``, or another field as ``Key[...]``, it gets ``id: str``, generated and sorted by time.
+    prefix is a base for others: it can't be saved, and its subclasses choose their own. With ``sliding=True`` the time
+    to live begins anew when a record is read by its id. Unless the class declares an ``id``, or another field as
+    ``Key[...]``, it gets ``id: str``, generated and sorted by time.
 
     Assignments are validated; switch that off with ``model_config = ConfigDict(validate_assignment=False)``, and wrong
     values are still refused when they are saved.
@@ -131,6 +136,7 @@ class Model(BaseModel, metaclass=ModelMeta):
     if TYPE_CHECKING:
         __redmodel_prefix__: ClassVar[str | None]
         __redmodel_ttl__: ClassVar[int | None]
+        __redmodel_sliding__: ClassVar[bool]
         __redmodel_schema__: ClassVar[Schema[Any] | None]
         __redmodel_references__: ClassVar[dict[str, Any]]
         # `| Any` lets a subclass declare an id of any type; init=False lets it be required there.
@@ -139,6 +145,7 @@ class Model(BaseModel, metaclass=ModelMeta):
         # Without annotations, which Pydantic would evaluate anew for each subclass.
         __redmodel_prefix__ = None
         __redmodel_ttl__ = None
+        __redmodel_sliding__ = False
         __redmodel_schema__ = None
         __redmodel_references__ = {}  # each class is given its own
 
@@ -159,7 +166,13 @@ def _with_id(bases: tuple[type[Any], ...]) -> tuple[type[Any], ...]:
 
 
 def _make_schema(cls: type[Any]) -> Schema[Any]:
-    return Schema(cls, cls.__redmodel_prefix__, cls.__redmodel_ttl__, Model.__dict__["__redmodel_loaded__"])
+    return Schema(
+        cls,
+        cls.__redmodel_prefix__,
+        cls.__redmodel_ttl__,
+        Model.__dict__["__redmodel_loaded__"],
+        sliding=cls.__redmodel_sliding__,
+    )
 
 
 def schema_of(model: type[M] | M) -> Schema[M]:

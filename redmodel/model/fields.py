@@ -61,6 +61,14 @@ class TTL:
         object.__setattr__(self, "milliseconds", span_milliseconds(span, "TTL(...)"))
 
 
+@dataclass(frozen=True, slots=True)
+class ExpiresAt:
+    """Makes a field the moment at which its record expires: ``ends: Annotated[datetime | None, ExpiresAt()]``.
+
+    Saving or updating the field moves the record's time to live, None means never. A time without zone is read as UTC.
+    """
+
+
 OnDelete: TypeAlias = Literal["restrict", "cascade", "set_null"]
 """What becomes of a record when the one that it refers to is deleted: it forbids that, goes too, or refers to None."""
 
@@ -110,7 +118,7 @@ class Codec:
     index_plain: bool = False
 
 
-Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL | Codec
+Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL | Codec | ExpiresAt
 
 Key: TypeAlias = Annotated[V, KeyMark()]
 """Makes a field the record's id: ``icao: Key[str]``. The class then has no generated ``id``."""

@@ -20,6 +20,7 @@ from redmodel.model.identity import id_codec
 from redmodel.model.indexes import Entry, Index, computed_index, find_indexes
 from redmodel.model.items import Items
 from redmodel.model.keys import side_key
+from redmodel.model.lifetimes import Life, expiry_position, moment_of
 from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.partial import Partial, make_partial
 from redmodel.model.program import compile_decoder, compile_encoder, verified
@@ -58,7 +59,7 @@ class Schema(Generic[M]):
     encode: Callable[[M], list[bytes | None]]
     decode: Callable[[Sequence[bytes | None], int | None, bytes], M]
 
-    def __init__(self, model: type[M], prefix: str, ttl_ms: int | None, slot: Any) -> None:
+    def __init__(self, model: type[M], prefix: str, ttl_ms: int | None, slot: Any, *, sliding: bool = False) -> None:
         shape = read_model(model)
         names = _ordered_names(model)
         _check_fields(model, names)
@@ -67,9 +68,11 @@ class Schema(Generic[M]):
         self.prefix = prefix
         self.ttl_ms = ttl_ms
         self.hooks = hooks_of(model)
+        self.sliding = sliding
         self._shape = shape
         self._slot = slot
         self._codecs = tuple(FieldCodec(name, shape.fields[name], shape, _plug(model, name)) for name in names)
+        self.expires_at = expiry_position(model, self._codecs, ttl_ms, sliding)
         self.fields = tuple(_field_spec(model, position, codec) for position, codec in enumerate(self._codecs))
         self.field_ttls = tuple((spec.position, spec.ttl_ms) for spec in self.fields if spec.ttl_ms is not None)
         expiries = tuple(self.fields[position].stored + EXPIRES for position, _ in self.field_ttls)
@@ -278,6 +281,19 @@ class Schema(Generic[M]):
         """Whether the field's stored text is made by a Codec, so that it has not the order of the values."""
         return position < len(self._codecs) and self._codecs[position].plug is not None
 
+    def life(self, source: M, changed: set[int] | None, life: Life) -> bytes:
+        """The time to live of a write, as the save procedure takes it; an expiry field that is written has the word.
+
+        ``changed`` are the places of the fields written, None for all; ``source`` holds their values.
+        """
+        if self.expires_at is not None:
+            if changed is not None and self.expires_at not in changed:
+                return b"k"
+            name = self.fields[self.expires_at].name
+            moment = moment_of(source.__dict__[name], f"{self.name}.{name}")
+            return b"-" if moment is None else b"@" + moment
+        return b"-" if life is None else b"k" if life == "keep" else b"%d" % life
+
     def index(self, path: str) -> Index:
         """The index of a path such as ``"address.city"``. Raises UnindexedField, which says how to declare it."""
         found = self._by_path.get(path)
@@ -377,9 +393,9 @@ def _check_fields(model: type[BaseModel], names: list[str]) -> None:
             raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
         if buried_mark(model.__pydantic_fields__[name].annotation) is not None:
             raise SchemaError(
-                f"{where}.{name}: Indexed, Unique, Ref, Embedded, Key, TTL and Codec have no effect inside of another "
-                "type. Put them outermost: Indexed[str | None], Indexed[list[str]], Ref[Team | None], Refs[Team], "
-                "Annotated[str | None, TTL(...)]."
+                f"{where}.{name}: Indexed, Unique, Ref, Embedded, Key, TTL, ExpiresAt and Codec have no effect inside "
+                "of another type. Put them outermost: Indexed[str | None], Indexed[list[str]], Ref[Team | None], "
+                "Refs[Team], Annotated[str | None, TTL(...)]."
             )
 
 

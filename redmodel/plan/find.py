@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import And, Compare, Condition, Not, Or, Order, Schema, schema_of
+from redmodel.model import And, Compare, Condition, FieldRef, Not, Or, Order, Schema, schema_of
 from redmodel.model.matching import matcher
 from redmodel.model.partial import Partial
 from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.prefetch import levels_of, prefetch
 from redmodel.plan.program import Program
 from redmodel.plan.projection import Projection
 from redmodel.plan.refusal import explain, explain_query
@@ -64,7 +65,7 @@ class Selection(Generic[R_co]):
     """Which records, in which order, from where and how many. Never changed: each step makes a new one."""
 
     # Not a frozen dataclass: making one would cost as much as compiling the query.
-    __slots__ = ("conditions", "limit", "model", "offset", "orders", "projection", "writes")
+    __slots__ = ("conditions", "follows", "limit", "model", "offset", "orders", "projection", "writes")
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Selection(Generic[R_co]):
         self.offset = offset
         self.limit = limit
         self.projection: Projection | None = None
+        self.follows: tuple[FieldRef[Any], ...] = ()
         self.writes = writes
 
     def _with(self, **changes: Any) -> Selection[R_co]:
@@ -124,6 +126,11 @@ class Selection(Generic[R_co]):
     def project(self, projection: Projection) -> Selection[Any]:
         """The same records, of which something else is given."""
         return self._with(projection=projection)
+
+    def prefetch(self, fields: Sequence[FieldRef[Any]]) -> Selection[R_co]:
+        """The same records, with those that these references lead to."""
+        levels_of((self.model,), (*self.follows, *fields))
+        return self._with(follows=(*self.follows, *fields))
 
     def reading(self) -> Partial:
         """The columns to read, and how a record is made of them: what is given, and what conditions are checked on."""
@@ -221,8 +228,11 @@ def _decode(selection: Selection[R], rows: Sequence[Sequence[bytes | None]], now
 
 
 def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
-    """Run the procedure: one round trip."""
-    return _answer(selection, (yield from _ask(selection, _command(selection, most))))
+    """Run the procedure: one round trip, and one for each level of references to follow."""
+    found = _answer(selection, (yield from _ask(selection, _command(selection, most))))
+    if selection.follows:
+        yield from prefetch(found.records, selection.follows)
+    return found
 
 
 def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
@@ -241,7 +251,10 @@ def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
         row = cast("list[bytes | None]", reply)
         if row[0] is not None:
             rows.append(row)
-    return _decode(selection, rows, now)
+    records = _decode(selection, rows, now)
+    if selection.follows:
+        yield from prefetch(records, selection.follows)
+    return records
 
 
 def find_all(selection: Selection[R]) -> Plan[list[R]]:

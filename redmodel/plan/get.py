@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar, cast
 
 from redmodel.errors import InvalidId, NotFound, ReplyError
 from redmodel.model import Model, Schema, schema_of
-from redmodel.plan.commands import as_clock, as_int, as_row, time
+from redmodel.plan.commands import as_clock, as_int, hmget, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.refusal import explain
+from redmodel.plan.ttl import slid, slide
 
 M = TypeVar("M", bound=Model)
 
@@ -28,24 +29,28 @@ def _row(reply: Reply, key: bytes) -> list[bytes | None] | None:
     return row
 
 
-def get(model: type[M], id: object) -> Plan[M]:
-    """The record with this id: one round trip; raises NotFound."""
-    record = yield from find_by_id(model, id)
+def get(model: type[M], id: object, slides: bool = True) -> Plan[M]:
+    """The record with this id: one round trip; raises NotFound. ``slides``: the life of a sliding one begins anew."""
+    record = yield from find_by_id(model, id, slides)
     if record is None:
         raise NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)
     return record
 
 
-def find_by_id(model: type[M], id: object) -> Plan[M | None]:
+def find_by_id(model: type[M], id: object, slides: bool = True) -> Plan[M | None]:
     """The record with this id, or None: one round trip."""
     schema: Schema[M] = schema_of(model)
-    key = schema.key(schema.id_bytes(id))
-    read: Command[Any] = Command((b"HMGET", key, *schema.columns), as_row)
+    raw = schema.id_bytes(id)
+    if schema.sliding and slides:
+        found: list[M | None] = yield from read(((schema, raw),))
+        return found[0]
+    key = schema.key(raw)
+    read_it: Command[Any] = hmget(key, schema.columns)
     if schema.field_ttls:
-        reply, clock = yield Batch((read, time()))
+        reply, clock = yield Batch((read_it, time()))
         now: int | None = as_clock(clock)
     else:
-        (reply,) = yield Batch((read,))
+        (reply,) = yield Batch((read_it,))
         now = None
     row = _row(reply, key)
     return None if row is None else schema.decode(row, now, key)
@@ -64,21 +69,34 @@ def each_id(model: type[Model], ids: Iterable[object]) -> Iterator[object]:
         yield schema_of(model).id_value(id) if isinstance(id, model) else id
 
 
-def get_many(model: type[M], ids: Iterable[object]) -> Plan[list[M | None]]:
+def read(places: Sequence[tuple[Schema[Any], bytes]], slides: bool = True) -> Plan[list[Any]]:
+    """The records at these places, each a schema and an id's bytes, None where there is none: one round trip."""
+    commands: list[Command[Any]] = [hmget(schema.key(raw), schema.columns) for schema, raw in places]
+    schemas = dict.fromkeys(schema for schema, _ in places)
+    timed = any(schema.field_ttls for schema in schemas)
+    if timed:
+        commands.append(time())
+    sliding = [schema for schema in schemas if schema.sliding] if slides else []
+    commands += [slide(one, [one.key(raw) for schema, raw in places if schema is one]) for one in sliding]
+    replies = yield Batch(tuple(commands))
+    now = as_clock(replies[len(places)]) if timed else None
+    for reply in replies[len(commands) - len(sliding) :]:
+        slid(reply)
+    found: list[Any] = []
+    for (schema, raw), reply in zip(places, replies, strict=False):
+        key = schema.key(raw)
+        row = _row(reply, key)
+        found.append(None if row is None else schema.decode(row, now, key))
+    return found
+
+
+def get_many(model: type[M], ids: Iterable[object], slides: bool = True) -> Plan[list[M | None]]:
     """The records with these ids in their order, None where there is none: a round trip for each thousand."""
     schema: Schema[M] = schema_of(model)
     records: list[M | None] = []
     source = each_id(model, ids)
     while chunk := list(islice(source, BATCH)):
-        keys = [schema.key(schema.id_bytes(id)) for id in chunk]
-        commands: list[Command[Any]] = [Command((b"HMGET", key, *schema.columns), as_row) for key in keys]
-        if schema.field_ttls:
-            commands.append(time())
-        replies = yield Batch(tuple(commands))
-        now = as_clock(replies[-1]) if schema.field_ttls else None
-        for key, reply in zip(keys, replies, strict=False):
-            row = _row(reply, key)
-            records.append(None if row is None else schema.decode(row, now, key))
+        records += yield from read([(schema, schema.id_bytes(id)) for id in chunk], slides)
     return records
 
 
@@ -93,9 +111,9 @@ def exists(record: Model | type[Model], id: object) -> Plan[bool]:
     return reply == 1
 
 
-def refresh(obj: M) -> Plan[M]:
+def refresh(obj: M, slides: bool = True) -> Plan[M]:
     """Load the record again into the same object: one round trip; raises NotFound and leaves the object as it was."""
     schema: Schema[M] = schema_of(obj)
-    fresh = yield from get(type(obj), schema.id_value(obj))
+    fresh = yield from get(type(obj), schema.id_value(obj), slides)
     schema.replace(obj, fresh)
     return obj

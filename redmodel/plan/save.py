@@ -109,7 +109,7 @@ def write_command(
             else:
                 expiring += (column, b"%d" % ttl_ms)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
-    life = b"-" if ttl is None else b"k" if ttl == "keep" else b"%d" % ttl
+    life = schema.life(source, None if whole else {position for position, _ in changes}, ttl)
     counts = b"%b %d %d %d %d 0" % (life, len(pairs), len(cleared), len(expiring), len(paths))
     mode = (b"w" if whole else b"p") + _ONLY[only_if]
     argv: list[bytes] = [urandom(8) + mode, counts, *pairs, *cleared, *expiring, *paths]
@@ -128,6 +128,9 @@ def _time_to_live(
     schema: Schema[Any], known: object, ttl: int | None | Literal["model"]
 ) -> int | None | Literal["keep"]:
     if ttl != "model":
+        if schema.expires_at is not None:
+            name = schema.fields[schema.expires_at].name
+            raise QueryError(f"{schema.name}.{name} is when its records expire: set it, and save without ttl")
         return ttl
     if schema.ttl_ms is not None:
         return schema.ttl_ms

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
-from redmodel.errors import EncodingError, ReplyError, SchemaError
-from redmodel.model import Model, schema_of
-from redmodel.plan.commands import procedure
-from redmodel.plan.core import Batch, Plan
+from redmodel.errors import EncodingError, NotFound, QueryError, ReplyError, SchemaError
+from redmodel.model import Model, Schema, schema_of
+from redmodel.plan.commands import as_int, procedure
+from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.refusal import wrong_type
 from redmodel.procedures import PURGE, TOUCH
 
@@ -43,6 +44,28 @@ def milliseconds(ttl: Ttl) -> Milliseconds:
     return round(seconds * 1000)
 
 
+def slide(schema: Schema[Any], keys: Sequence[bytes]) -> Command[Reply]:
+    """The command that travels with a read of a sliding model's records: lives begin anew, unless they are longer."""
+    return procedure(TOUCH, (schema.ids_key, schema.expires_key, *keys), (b"%d" % (schema.ttl_ms or 0), b"s"))
+
+
+def slid(reply: Reply) -> None:
+    """Read that command's reply. A full server moves no deadline, and reads go on."""
+    if isinstance(reply, ReplyError) and reply.code != "OOM":
+        raise reply
+
+
+def time_left(record: Model | type[Model], id: object) -> Plan[timedelta | None]:
+    """How long a record has to live, None for no end: one round trip; raises NotFound."""
+    schema = schema_of(record)
+    if not isinstance(record, type):
+        id = schema.id_value(record)
+    left = yield from call(Command((b"PTTL", schema.key(schema.id_bytes(id))), as_int))
+    if left == -2:
+        raise NotFound(f"there is no {schema.name} {id!r}", model=schema.name, id=id)
+    return None if left == -1 else timedelta(milliseconds=left)
+
+
 def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bool]:
     """Give a record its model's time to live anew, or another, or none: one round trip; False if there is no record."""
     schema = schema_of(record)
@@ -54,9 +77,12 @@ def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bo
             raise SchemaError(
                 f"{schema.name} has no ttl: name one, as in touch(record, ttl=timedelta(hours=1)), or None for none"
             )
-    raw = schema.id_bytes(id)
-    keys = (schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key)
-    (reply,) = yield Batch((procedure(TOUCH, keys, (raw, b"-" if ttl is None else b"%d" % ttl)),))
+    if schema.expires_at is not None:
+        name = schema.fields[schema.expires_at].name
+        raise QueryError(f"{schema.name}.{name} is when its records expire: update(record, {name}=...) moves it")
+    key = schema.key(schema.id_bytes(id))
+    argv = (b"-" if ttl is None else b"%d" % ttl, b"t")
+    (reply,) = yield Batch((procedure(TOUCH, (schema.ids_key, schema.expires_key, key), argv),))
     if isinstance(reply, ReplyError):
         raise reply
     if isinstance(reply, list):

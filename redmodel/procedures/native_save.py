@@ -152,7 +152,7 @@ def saving(
             if expiring:
                 call(b"ZREM", expires, id)
         else:
-            deadline = b"%d" % (ctx.now + int(ttl))
+            deadline = ttl[1:] if ttl[:1] == b"@" else b"%d" % (ctx.now + int(ttl))
             call(b"PEXPIREAT", record, deadline)
             call(b"ZADD", expires, deadline, id)
         if expiring:

@@ -124,7 +124,7 @@ def transact(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     sides: dict[bytes, bytes] = {}
     for step in steps:
         if step.kind == b"t":
-            keep_for(ctx, step.keys, *step.argv)
+            keep_for(ctx, step.keys[0], step.keys[3], *step.argv)
             sides[step.keys[3]] = step.keys[1][:-3]
     for step in steps:
         if step.kind == b"d":

@@ -133,9 +133,8 @@ def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     return existed
 
 
-def keep_for(ctx: Context, keys: list[bytes], id: bytes, ttl: bytes) -> None:
+def keep_for(ctx: Context, record: bytes, expires: bytes, id: bytes, ttl: bytes) -> None:
     """Give a record a time to live in milliseconds, or none (``-``); see touching.lua."""
-    record, _, _, expires = keys
     if ttl == b"-":
         ctx.call(b"PERSIST", record)
         ctx.call(b"ZREM", expires, id)
@@ -146,16 +145,25 @@ def keep_for(ctx: Context, keys: list[bytes], id: bytes, ttl: bytes) -> None:
 
 
 def touch(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
-    """Give a living record a new time to live; see touch.lua."""
-    record, ids, _, expires = keys
-    if ctx.value(record) is None:
-        return 0
-    wrong = wrong_type_at(ctx, record, b"hash") or wrong_type_at(ctx, expires, b"zset")
+    """Give living records a new time to live; see touch.lua."""
+    ids, expires, *records = keys
+    ttl, longer = argv[0], argv[1] == b"s"
+    wrong = wrong_type_at(ctx, expires, b"zset")
+    for record in records:
+        wrong = wrong or wrong_type_at(ctx, record, b"hash")
     if wrong:
         return wrong
-    keep_for(ctx, keys, *argv)
+    there = 0
+    for record in records:
+        id = record[len(ids) - 3 :]
+        left = ctx.call(b"PTTL", record)
+        if left == -2:
+            continue
+        there += 1
+        if not longer or 0 <= left < int(ttl):
+            keep_for(ctx, record, expires, id, ttl)
     drop_due(ctx, ids[:-3], 16)
-    return 1
+    return there
 
 
 def purge(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:

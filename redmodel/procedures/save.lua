@@ -6,7 +6,7 @@
 -- entries to join, each as it stands in the log, followed by its score if it is of a sorted set.
 -- mode: 'w' whole, 'r' whole and nothing else, 'p' partial (of a record that was loaded); then 'n' only if new, 'x' only if
 -- it exists, '-' either.
--- ttl: 'k' keeps what is there, '-' none, else milliseconds.
+-- ttl: 'k' keeps what is there, '-' none, '@' and a moment in milliseconds since the epoch, else milliseconds from now.
 -- Replies 1 (created), 0 (updated), or {why, ...} with nothing written; where a column does not hold what it must, {'moved',
 -- the server's time, fields and values of the record}.
 return save(0, #KEYS, 0)

@@ -170,7 +170,7 @@ local function save(k, last_key, a, pause, given, claimed)
       if expiry == 'zset' then call('ZREM', expires, id) end
     else
       now = now or clock()
-      local deadline = digits(now + ttl)
+      local deadline = string.byte(ttl) == 64 and string.sub(ttl, 2) or digits(now + ttl) -- '@'
       call('PEXPIREAT', record, deadline)
       call('ZADD', expires, deadline, id)
     end

@@ -118,7 +118,7 @@ local sides = {}
 for n = 1, #steps do
   local step = steps[n]
   if step.kind == 't' then
-    keep_for(step.k, ARGV[step.a + 1], ARGV[step.a + 2])
+    keep_for(KEYS[step.k + 1], KEYS[step.k + 4], ARGV[step.a + 1], ARGV[step.a + 2])
     replies[n] = 1
     sides[string.sub(KEYS[step.k + 2], 1, -4)] = KEYS[step.k + 4]
   elseif step.kind == 'w' then

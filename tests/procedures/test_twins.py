@@ -130,7 +130,8 @@ def a_save(rng: random.Random) -> tuple[bytes, ...]:
     pairs = [part for f, v in fields.items() if v is not None and (whole or f in chosen) for part in (f, v)]
     clear = [f for f, v in fields.items() if v is None and (whole or f in chosen)]
     expiring = [b"otp@expires", 20_000] if rng.random() < 0.2 else []
-    ttl = rng.choice(["k", "-", "-", "30000", "30000", "1"] if not whole else ["-", "-", "30000", "30000", "1"])
+    ttl = rng.choice(["k", "-", "-", "30000", "30000", "1", "@5", "@7000000000000"])
+    ttl = "-" if whole and ttl == "k" else ttl
     keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
     keys += [b"t@" + path + b":" + token if kind == b"=" else b"t@" + path for kind, path, token, _ in joins]
     mode = (rng.choice([b"w", b"w", b"r"]) if whole else b"p") + rng.choice([b"-", b"-", b"-", b"n", b"x"])
@@ -249,7 +250,8 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
     if chance < 0.6:
         return run(DELETE, keys, [id] if rng.random() < 0.7 else [id, b"%016d" % rng.randrange(4)])
     if chance < 0.66:
-        return run(TOUCH, keys, [id, rng.choice([b"-", 1, 40_000])])
+        records = [b"t:" + id for id in rng.sample(IDS, rng.randrange(1, 4))]
+        return run(TOUCH, [b"t@ids", b"t@expires", *records], [rng.choice([b"-", 1, 40_000]), rng.choice([b"s", b"t"])])
     if chance < 0.70:
         return run(PURGE, [b"t@ids", b"t@expires"], [rng.choice([1, 100])])
     if chance < 0.72:
@@ -315,6 +317,6 @@ def test_the_script_and_the_twin_do_the_same(version: str, seed: int, request: p
             assert tidy(found, now) == tidy(expected, now), f"seed {seed}, step {step}: {operation}"
         if operation[0] == b"EVALSHA":
             argv = list(operation[3 + int(operation[2]) :])
-            if argv[1:2] == [b"1"] or any(arg.startswith(b"1 ") or b" 1 " in arg for arg in argv[1:4]):
+            if b"1" in argv[:2] or any(arg.startswith(b"1 ") or b" 1 " in arg for arg in argv[1:4]):
                 time.sleep(0.004)  # what was given a millisecond is over on both sides
         assert keyspace(twin, now) == keyspace(real, now), f"seed {seed}, step {step}: after {operation}"
