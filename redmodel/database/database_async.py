@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -12,9 +13,12 @@ from redmodel.database.driver import AsyncExecutor, AsyncRefusing, run_async
 from redmodel.database.item_verbs_async import AsyncItemVerbs
 from redmodel.database.pacing import run_paced_async
 from redmodel.database.query import AsyncQuery
-from redmodel.model import Condition, Model
+from redmodel.database.sweeping import AsyncSweeper
+from redmodel.model import Condition, Link, Model
+from redmodel.model.refs import Reference
 from redmodel.plan import delete as deletes
 from redmodel.plan import get as gets
+from redmodel.plan import prefetch as links
 from redmodel.plan import save as saves
 from redmodel.plan import ttl as ttls
 from redmodel.plan import update as updates
@@ -69,6 +73,7 @@ class AsyncDatabase(AsyncItemVerbs):
         self._executor = self._backend.executor
         self._read_only = read_only or self._backend.read_only
         self._writer: AsyncExecutor = AsyncRefusing() if self._read_only else self._executor
+        self._slides = not self._read_only
         self._registered: saves.Registered = set()
 
     @property
@@ -102,17 +107,35 @@ class AsyncDatabase(AsyncItemVerbs):
         """
         return await run_async(saves.save_many(records, self._registered, milliseconds(ttl), only_if), self._writer)
 
-    async def get(self, model: type[M], id: object) -> M:
-        """Load the record with this id: one round trip; raises NotFound."""
-        return await run_async(gets.get(model, id), self._executor)
+    async def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = ()) -> M:
+        """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`."""
+        return await run_async(links.get_following(model, id, prefetch, self._slides), self._executor)
 
-    async def get_many(self, model: type[M], ids: Iterable[object]) -> list[M | None]:
+    async def get_many(
+        self, model: type[M], ids: Iterable[object], *, prefetch: Sequence[Reference] = ()
+    ) -> list[M | None]:
         """Load the records with these ids, in their order, None where there is none: a round trip for each thousand."""
-        return await run_async(gets.get_many(model, ids), self._executor)
+        return await run_async(links.get_many_following(model, ids, prefetch, self._slides), self._executor)
 
     async def refresh(self, record: M) -> M:
         """Load a record again, in place: one round trip; raises NotFound."""
-        return await run_async(gets.refresh(record), self._executor)
+        return await run_async(gets.refresh(record, self._slides), self._executor)
+
+    async def prefetch(self, records: Iterable[M], *fields: Reference) -> list[M]:
+        """Load what these references of the records lead to: a round trip a level and thousand, each target once.
+
+        Args:
+            records: of one model or several.
+            *fields: the references to follow, ``Order.user``; after it ``User.team`` follows from those users on.
+
+        Returns:
+            the records, whose links are loaded, or ``missing`` where there is no record.
+        """
+        return await run_async(links.prefetched(records, fields), self._executor)
+
+    async def load(self, link: Link[M]) -> M:
+        """Load the one record that a link leads to: one round trip, none if it is loaded; raises NotFound."""
+        return await run_async(links.load(link), self._executor)
 
     @overload
     async def update(self, record: Model, /, **changes: Any) -> None: ...
@@ -183,9 +206,34 @@ class AsyncDatabase(AsyncItemVerbs):
         """Give a record a new time to live (None: none), nothing else: one round trip; False if it is gone."""
         return await run_async(ttls.touch(record, id, milliseconds(ttl)), self._writer)
 
+    @overload
+    async def persist(self, record: Model, /) -> bool: ...
+    @overload
+    async def persist(self, model: type[Model], id: object, /) -> bool: ...
+    async def persist(self, record: Model | type[Model], id: Any = None, /) -> bool:
+        """Let a record live until it is deleted: one round trip; False if it is gone."""
+        return await run_async(ttls.touch(record, id, None), self._writer)
+
+    @overload
+    async def ttl(self, record: Model, /) -> timedelta | None: ...
+    @overload
+    async def ttl(self, model: type[Model], id: object, /) -> timedelta | None: ...
+    async def ttl(self, record: Model | type[Model], id: Any = None, /) -> timedelta | None:
+        """Tell how long a record has to live, None for no end: one round trip; raises NotFound."""
+        return await run_async(ttls.time_left(record, id), self._executor)
+
     async def purge(self, model: type[Model]) -> None:
         """Drop what expired records left in the indexes now; saves and finds do it little by little anyway."""
         return await run_async(ttls.purge(model), self._writer)
+
+    def sweeper(self, *models: type[Model], every: timedelta | float = 60) -> AsyncSweeper:
+        """Purge models again and again in the background, inside a ``with``: for models that nobody writes or queries.
+
+        Args:
+            *models: what to purge; each turn drops at most 100,000 records of each.
+            every: the pause between two turns, a timedelta or seconds.
+        """
+        return AsyncSweeper(self._writer, models, every)
 
     async def check(
         self,

@@ -10,6 +10,7 @@ from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
 from redmodel.database.groups import AsyncGroups, Groups
 from redmodel.errors import QueryError
 from redmodel.model import Condition, FieldRef, Order, order_of, path_of
+from redmodel.model.refs import Reference
 from redmodel.plan import aggregate, projection
 from redmodel.plan import find as plans
 from redmodel.plan.find import Page, Selection
@@ -48,6 +49,13 @@ class _Builder(Generic[R]):
     def offset(self, offset: int) -> Self:
         """Skip the first ``offset`` records of the order, or of the order by id where none is named."""
         return type(self)(self._executor, self._selection.slice(offset=offset))
+
+    def prefetch(self, *fields: Reference) -> Self:
+        """Load what these references lead to along with the records: one more round trip for each level.
+
+        ``prefetch(Order.user, User.team)`` follows the orders' users, and from those on their teams.
+        """
+        return type(self)(self._executor, self._selection.prefetch(fields))
 
     def __bool__(self) -> NoReturn:
         raise QueryError("a query has no truth value before it is asked: use exists(), count() or first()")

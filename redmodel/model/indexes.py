@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel
+from pydantic import BaseModel, PydanticUserError
+from pydantic.errors import PydanticUndefinedAnnotation
 
 from redmodel.errors import EncodingError, QueryError, SchemaError
 from redmodel.model.expressions import METHOD_NAMES
@@ -280,8 +281,17 @@ def _walk(
             nested: type[BaseModel] = inner["cls"]
             if nested in owners:
                 raise SchemaError(f"{where} embeds {nested.__name__} inside itself: its indexes would never end.")
+            _complete(nested, where)
             deeper = _model_fields(inner)
             yield from _walk(model, nested, deeper, positions, path, (*owners, nested), at, empty)
+
+
+def _complete(nested: type[BaseModel], where: str) -> None:
+    """A nested model may have been declared before the types that it names: its marks are known only after them."""
+    try:
+        nested.model_rebuild()
+    except (PydanticUndefinedAnnotation, PydanticUserError) as error:
+        raise SchemaError(f"{where}: {nested.__name__} names a type that is not defined (yet): {error}") from error
 
 
 def _model_fields(inner: Core) -> dict[str, Core]:

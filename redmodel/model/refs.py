@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
         def contains(self, item: V | Link[V] | Id) -> Condition: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
+    Reference: TypeAlias = RefField[Any] | RefsField[Any]
+
     class Ref(Generic[V]):
         """Refers to a record of another model: ``user: Ref[User]``, or ``Ref[User | None]``.
 
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
         ) -> None: ...
 
 else:
+    Reference = FieldRef
 
     class Ref:
         """Refers to a record of another model: ``user: Ref[User]``, or ``Ref[User | None]``."""

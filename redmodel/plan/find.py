@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import And, Compare, Condition, FieldRef, Not, Or, Order, Schema, schema_of
+from redmodel.model import And, Compare, Condition, FieldRef, Not, Or, Order, Schema, path_of, schema_of
 from redmodel.model.matching import matcher
 from redmodel.model.partial import Partial
 from redmodel.plan.commands import as_clock, hmget, procedure, time
@@ -123,21 +123,24 @@ class Selection(Generic[R_co]):
             offset=self.offset if offset is None else offset, limit=self.limit if limit is None else limit
         )
 
-    def project(self, projection: Projection) -> Selection[Any]:
+    def project(self, projection: Projection | None) -> Selection[Any]:
         """The same records, of which something else is given."""
+        if self.follows and projection is not None and projection.name != "only":
+            raise QueryError(f"prefetch() loads links in records, and {projection.name}() gives none: leave one out")
         return self._with(projection=projection)
 
     def prefetch(self, fields: Sequence[FieldRef[Any]]) -> Selection[R_co]:
         """The same records, with those that these references lead to."""
         levels_of((self.model,), (*self.follows, *fields))
-        return self._with(follows=(*self.follows, *fields))
+        return self._with(follows=(*self.follows, *fields)).project(self.projection)
 
     def reading(self) -> Partial:
         """The columns to read, and how a record is made of them: what is given, and what conditions are checked on."""
         schema: Schema[Any] = schema_of(self.model)
         if self.projection is None:
             return Partial(schema.columns, schema.decode)
-        return schema.partial((*self.projection.fields, *_fields(self.conditions)))
+        followed = [path_of(field).partition(".")[0] for field in self.follows]
+        return schema.partial((*self.projection.fields, *_fields(self.conditions), *followed))
 
     def page(self, number: int, size: int) -> Selection[R_co]:
         """One page of it, in the order by id where no other is named, so that pages neither skip nor repeat."""
@@ -230,9 +233,14 @@ def _decode(selection: Selection[R], rows: Sequence[Sequence[bytes | None]], now
 def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     """Run the procedure: one round trip, and one for each level of references to follow."""
     found = _answer(selection, (yield from _ask(selection, _command(selection, most))))
-    if selection.follows:
-        yield from prefetch(found.records, selection.follows)
+    yield from _follow(selection, found.records)
     return found
+
+
+def _follow(selection: Selection[R], records: list[R]) -> Plan[list[R]]:
+    if selection.follows:
+        yield from prefetch(cast("list[Any]", records), selection.follows)
+    return records
 
 
 def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
@@ -251,10 +259,7 @@ def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
         row = cast("list[bytes | None]", reply)
         if row[0] is not None:
             rows.append(row)
-    records = _decode(selection, rows, now)
-    if selection.follows:
-        yield from prefetch(records, selection.follows)
-    return records
+    return (yield from _follow(selection, _decode(selection, rows, now)))
 
 
 def find_all(selection: Selection[R]) -> Plan[list[R]]:

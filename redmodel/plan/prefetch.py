@@ -57,7 +57,8 @@ def prefetch(records: Iterable[Model | None], fields: Sequence[FieldRef[Any]]) -
     and lend their records to others that name the same.
     """
     pool: list[Any] = [record for record in records if record is not None]
-    for level in levels_of({type(record) for record in pool}, fields):
+    kinds: set[type[Any]] = {type(record) for record in pool}
+    for level in levels_of(kinds, fields):
         links = [
             link for owner, path in level for record in pool if isinstance(record, owner) for link in _at(record, path)
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias, cast
 
@@ -18,6 +18,9 @@ MOST = 10_000 * 366 * 86_400
 
 PURGE_STEP = 1000
 """Records dropped by one run of the purge procedure: it never blocks the server for long."""
+
+SWEEP_STEPS = 100
+"""Such runs in one turn of a sweeper."""
 
 
 Ttl: TypeAlias = timedelta | float | None | Literal["model"]
@@ -93,10 +96,19 @@ def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bo
 
 def purge(model: type[Model]) -> Plan[None]:
     """Drop the traces of all records whose time is over: a round trip for each thousand."""
+    while (yield from _step(model)):
+        pass
+
+
+def sweep(model: type[Model], over: Callable[[], bool] = lambda: False) -> Plan[None]:
+    """The same in one turn of a sweeper: a bounded number, and no further when ``over`` says so."""
+    for _ in range(SWEEP_STEPS):
+        if over() or not (yield from _step(model)):
+            return
+
+
+def _step(model: type[Model]) -> Plan[int]:
+    """Drop a thousand at most; how many are still due."""
     schema = schema_of(model)
-    left: object = 1
-    while left:
-        (reply,) = yield Batch((procedure(PURGE, (schema.ids_key, schema.expires_key), (b"%d" % PURGE_STEP,)),))
-        if isinstance(reply, ReplyError):
-            raise reply
-        left = reply
+    argv = (b"%d" % PURGE_STEP,)
+    return (yield from call(procedure(PURGE, (schema.ids_key, schema.expires_key), argv, as_int)))

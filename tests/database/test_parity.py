@@ -51,6 +51,7 @@ def test_what_asks_redis_is_awaited_and_the_rest_is_not(blocking: type[Any], awa
         "group_by",
         "client",
     }
+    builders |= {"sweeper"} | ({"prefetch"} if blocking is Query else set())
     for name, twin in public(awaiting).items():
         assert inspect.iscoroutinefunction(twin) is (name not in builders), name
 
