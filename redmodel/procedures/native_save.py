@@ -62,7 +62,8 @@ def saving(
 
     # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
     timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
-    wrong = wrong_type_at(ctx, expires, b"zset") if timed else None
+    expiring = timed and value(expires) is not None
+    wrong = wrong_type_at(ctx, expires, b"zset") if expiring else None
     if wrong:
         return wrong
 
@@ -145,7 +146,6 @@ def saving(
     for n in range(last_clear, last_expiry, 2):
         call(b"HSET", record, argv[n], b"%d" % (ctx.now + int(argv[n + 1])))
     if timed:
-        expiring = value(expires) is not None
         if ttl == b"-":
             if alive:
                 call(b"PERSIST", record)

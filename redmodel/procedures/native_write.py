@@ -147,7 +147,7 @@ def keep_for(ctx: Context, record: bytes, expires: bytes, id: bytes, ttl: bytes)
 def touch(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Give living records a new time to live; see touch.lua."""
     ids, expires, *records = keys
-    ttl, longer = argv[0], argv[1] == b"s"
+    ttl, longer = argv[0], argv[1] == b"s" and argv[0] != b"-"
     wrong = wrong_type_at(ctx, expires, b"zset")
     for record in records:
         wrong = wrong or wrong_type_at(ctx, record, b"hash")
