@@ -22,7 +22,7 @@ local function count(k, last_key, a, pause)
 
   local new = try(kind == 'i' and 'HINCRBY' or 'HINCRBYFLOAT', record, field, amount)
   if type(new) == 'table' then
-    for _, why in ipairs({'hash value is not', 'overflow', 'NaN'}) do
+    for _, why in ipairs({'value is not', 'overflow', 'NaN'}) do
       if string.find(new.err, why, 1, true) then return {'refused', value} end
     end
     return new

@@ -48,7 +48,7 @@ def counting(
     try:
         ctx.call(b"HINCRBY" if kind == b"i" else b"HINCRBYFLOAT", record, field, amount)
     except ReplyError as error:
-        if any(why in error.text for why in ("hash value is not", "overflow", "NaN")):
+        if any(why in error.text for why in ("value is not", "overflow", "NaN")):
             return [b"refused", value]
         raise
     new = hash_at(ctx, record)[field]
