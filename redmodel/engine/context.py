@@ -169,6 +169,7 @@ class Context:
         if self.loading or self.now() <= database.deadlines[key]:
             return False
         database.remove(key)
+        self.engine.statistics.expired += 1
         if self.heeded:
             self.heed(database, key, b"expired")
         if self.logging:

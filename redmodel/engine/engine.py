@@ -108,6 +108,8 @@ class Engine:
         self.access = AccessControl(self.settings)
         self.gate = Gate(self)
         self.memory = Memory(self, self._context)
+        #: What DEBUG CHANGE-REPL-ID chose; empty until then.
+        self.replication_id = ""
         #: Keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
         self.active_expire = True
         self._context.reckon()

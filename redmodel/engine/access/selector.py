@@ -120,7 +120,6 @@ class Selector:
                 self.allowed.add(each)
             else:
                 self.allowed.discard(each)
-                self.future = False
             self.first_arguments.pop(each, None)
 
     def _add_key(self, rule: bytes) -> None:

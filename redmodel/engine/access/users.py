@@ -74,6 +74,7 @@ class User:
             self.passwords.remove(hashed)
         elif word == b"reset":
             self.clear()
+            self.sanitize = b"sanitize-payload"
         elif word == b"clearselectors":
             del self.selectors[1:]
         elif rule[:1] == b"(":

@@ -14,7 +14,7 @@ from redmodel.engine.commands.help import help_lines
 from redmodel.engine.context import Context
 from redmodel.engine.facts import categories
 from redmodel.engine.registry import Args, Table
-from redmodel.engine.replies import OK, Reply, SetReply, Status
+from redmodel.engine.replies import OK, Reply, SetReply
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -75,7 +75,7 @@ WHOAMI
 @TABLE.handles("ACL|CAT")
 def acl_cat(context: Context, args: Args) -> Reply:
     if len(args) == 2:
-        return [Status(name.encode()) for name in categories()]
+        return [name.encode() for name in categories()]
     if len(args) > 3:
         raise texts.subcommand_syntax(b"acl", args[1])
     members = categories().get(args[2].decode("utf-8", "replace").lower())
@@ -104,7 +104,7 @@ def acl_getuser(context: Context, args: Args) -> Reply:
         return None
     root, *others = user.selectors
     return {
-        b"flags": SetReply(Status(flag) for flag in user.flags()),
+        b"flags": SetReply(user.flags()),
         b"passwords": list(user.passwords),
         **_rules(root),
         b"selectors": [_rules(selector) for selector in others],

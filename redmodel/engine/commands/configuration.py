@@ -67,7 +67,18 @@ def config_set(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("CONFIG|RESETSTAT")
 def config_resetstat(context: Context, args: Args) -> Reply:
+    context.engine.statistics.reset()
+    context.engine.clients.received = context.engine.clients.rejected = 0
     return OK
+
+
+def _users(context: Context) -> list[str]:
+    """The ``user`` lines to keep in redis.conf: none where users have a file of their own."""
+    access = context.engine.access
+    if context.engine.settings.text("aclfile"):
+        return []
+    lines = access.lines() if len(access.users) > 1 else []
+    return [line.decode("utf-8", "surrogateescape").removeprefix("user ") for line in lines]
 
 
 @TABLE.handles("CONFIG|REWRITE")
@@ -79,7 +90,7 @@ def config_rewrite(context: Context, args: Args) -> Reply:
     try:
         before = path.read_text("utf-8", "surrogateescape") if path.exists() else ""
         beside = path.with_name(path.name + ".rewriting")
-        beside.write_text(rewritten(before, settings), "utf-8", "surrogateescape")
+        beside.write_text(rewritten(before, settings, _users(context)), "utf-8", "surrogateescape")
         beside.replace(path)
     except OSError as error:
         raise ReplyError(f"ERR Rewriting config file: {error.strerror}") from error
