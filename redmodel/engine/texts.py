@@ -129,6 +129,8 @@ GEO_WIDTH = "ERR need numeric width"
 GEO_HEIGHT = "ERR need numeric height"
 GEO_BOX_NEGATIVE = "ERR height or width cannot be negative"
 
+SORT_WEIGHT = "ERR One or more scores can't be converted into double"
+
 LCS_NOT_STRINGS = "ERR The specified keys must contain string values"
 LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX."
 LCS_TOO_LONG = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"
