@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
+from redmodel.engine.values.encodings import encoding
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
@@ -214,6 +215,10 @@ class Context:
         while self.database.due and gone < most and (key := self.database.next_due(self.now())) is not None:
             gone += self.expire(key)
         return gone
+
+    def encoding(self, key: bytes, value: Value) -> bytes:
+        """The name of the encoding that Redis would keep this value at this key in."""
+        return self.database.kept.get(key) or encoding(value, self.engine.limits)
 
     # Telling what changed.
 

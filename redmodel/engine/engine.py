@@ -28,6 +28,7 @@ from redmodel.engine.settings import Settings
 from redmodel.engine.shutdown import Shutdown
 from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.engine.statistics import Statistics
+from redmodel.engine.values.encodings import PARAMETERS, Limits, large_encoding, outgrown
 from redmodel.engine.waiting import NotYet, Suspended, Waiters
 from redmodel.errors import ReplyError, StorageError
 
@@ -90,6 +91,9 @@ class Engine:
     ) -> None:
         self.settings = settings or _embedded(storage, databases)
         self.databases = [Keyspace(number) for number in range(databases)]
+        self.limits = Limits.of(self.settings)
+        for name in PARAMETERS:
+            self.settings.obey(name, self._limit)
         self.procedures: dict[bytes, Procedure] = {}
         self.started = clock()
         self.saves = Saves(getattr(storage, "directory", None), getattr(storage, "files", None), self.started)
@@ -405,6 +409,15 @@ class Engine:
         self._storage = self._live = None
         self.waits = False
         self.commands = {name: command.refused(reason, reads=True) for name, command in self.commands.items()}
+
+    def _limit(self) -> None:
+        """Obey new limits of encodings: what has outgrown the old ones stays converted."""
+        old, self.limits = self.limits, Limits.of(self.settings)
+        if self.limits != old:
+            for database in self.databases:
+                for key, value in database.values.items():
+                    if outgrown(value, old):
+                        database.kept.setdefault(key, large_encoding(value))
 
     def _adopt(self, session: Session) -> None:
         """Make a session the one whose commands run."""

@@ -33,6 +33,7 @@ class Keyspace:
         "deadlines",
         "due",
         "field_due",
+        "kept",
         "number",
         "scans",
         "sizes",
@@ -53,6 +54,8 @@ class Keyspace:
         #: When each key was used last (unix seconds), or how often (count, minute); of `memory`, as are the sizes.
         self.accessed: dict[bytes, int | tuple[int, int]] = {}
         self.sizes: dict[bytes, int] = {}
+        #: The encodings that keys keep though their content alone would not need them: see `values.encodings`.
+        self.kept: dict[bytes, bytes] = {}
         self.watchers: dict[bytes, set[Session]] = {}
         self.scans = ScanOrders()
 
@@ -61,6 +64,8 @@ class Keyspace:
         self.values[key] = value
         if self.deadlines:
             self.deadlines.pop(key, None)
+        if self.kept:
+            self.kept.pop(key, None)
         if type(value) is ExpiringHash:
             value.queued = None
             self.queue_fields(key, value)
@@ -72,6 +77,19 @@ class Keyspace:
             self.accessed.pop(key, None)
         if self.deadlines:
             self.deadlines.pop(key, None)
+        if self.kept:
+            self.kept.pop(key, None)
+
+    def put_raw(self, key: bytes, value: bytes) -> None:
+        """Set a key to a string that was changed in place, or made by bits; a deadline stays."""
+        self.values[key] = value
+        self.kept[key] = b"raw"
+
+    def replace(self, key: bytes, value: bytes) -> None:
+        """Set a key to another string; a deadline stays."""
+        self.values[key] = value
+        if self.kept:
+            self.kept.pop(key, None)
 
     def set_deadline(self, key: bytes, deadline: int) -> None:
         """Give a key that is there a deadline. Cost: O(log n)."""
@@ -136,6 +154,7 @@ class Keyspace:
         self.deadlines.clear()
         self.due.clear()
         self.field_due.clear()
+        self.kept.clear()
         self.scans.clear()
         self.accessed.clear()
         self.sizes.clear()
@@ -145,6 +164,7 @@ class Keyspace:
         self.values, other.values = other.values, self.values
         self.deadlines, other.deadlines = other.deadlines, self.deadlines
         self.due, other.due = other.due, self.due
+        self.kept, other.kept = other.kept, self.kept
         self.field_due, other.field_due = other.field_due, self.field_due
         self.scans, other.scans = other.scans, self.scans
         self.accessed, other.accessed = other.accessed, self.accessed
@@ -159,6 +179,7 @@ class Keyspace:
     def check(self) -> None:
         """Assert every invariant: no deadline without a key, only streams are empty, each deadline in the heap."""
         assert self.deadlines.keys() <= self.values.keys(), self.deadlines.keys() - self.values.keys()
+        assert self.kept.keys() <= self.values.keys(), self.kept.keys() - self.values.keys()
         queued = set(self.due)
         for key, deadline in self.deadlines.items():
             assert (deadline, key) in queued, (key, deadline)

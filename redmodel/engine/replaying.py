@@ -72,6 +72,8 @@ def _run(context: Context, commands: dict[bytes, Command], storage: Storage) -> 
             values[args[1]] = args[2]
             if database.deadlines:
                 database.deadlines.pop(args[1], None)
+            if database.kept:
+                database.kept.pop(args[1], None)
             continue
         elif name == b"ZADD" and len(args) > 3 and not len(args) % 2 and args[1] not in ranked:
             scores = _scores(args)

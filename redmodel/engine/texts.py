@@ -162,6 +162,10 @@ LFU_OFF = (
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
     "between policies at runtime LRU and LFU data will take some time to adjust."
 )
+LFU_ON = (
+    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies "
+    "at runtime LRU and LFU data will take some time to adjust."
+)
 
 
 def shown(text: bytes) -> str:

@@ -23,6 +23,8 @@ ODD_NUMBERS = [b"x", b"", b"1.5", b"9223372036854775807", b"-9223372036854775808
 SCORES = [b"0", b"1", b"2", b"3", b"1.5", b"-1", b"0.1", b"1e3", b"inf", b"-inf", b"3.0"]
 STREAMS = [b"k0", b"s1", b"s2"]
 GROUPS = [b"g", b"h"]
+COUNTERS = [b"k0", b"p1", b"p2", b"p3"]
+PLACES = [b"k0", b"g1", b"g2"]
 CONSUMERS = [b"c", b"d", b"e"]
 PATTERNS = [b"*", b"k?", b"k1*", b"[k]*", b"?", b"[a-c]", b"*x*", b"nope", b"\\*"]
 FAR = 4_102_444_800
@@ -51,6 +53,11 @@ class Generator:
             *[self.group] * 4,
             *[self.generic] * 4,
             *[self.expiry] * 2,
+            *[self.bits] * 3,
+            *[self.counter] * 2,
+            *[self.geo] * 3,
+            *[self.sorting] * 2,
+            self.looks,
             self.scan,
             self.transaction,
         ]
@@ -349,7 +356,7 @@ class Generator:
     def group(self) -> Args:
         key, name, who = self.pick(STREAMS), self.pick(GROUPS), self.pick(CONSUMERS)
         count = self.maybe(b"COUNT", self.pick([b"1", b"2", b"5", self.integer]))
-        idle = self.pick([b"0", b"0", b"0", b"100000000", self.integer])
+        idle = self.pick([b"0", b"0", b"0", b"100000000", self.pick([b"-1", *ODD_NUMBERS])])
         some = [self.recent() for _ in range(self.random.randint(1, 5))]
         place = self.pick([b">", b">", b">", b"0", self.recent()])
         read = self.maybe(b"ENTRIESREAD", self.integer)
@@ -439,6 +446,93 @@ class Generator:
                 [b"PEXPIRETIME", key],
             ]
         )
+
+    @property
+    def bit_place(self) -> bytes:
+        return self.pick([b"0", b"1", b"7", b"8", b"13", b"100", b"#0", b"#3", self.integer])
+
+    def bits(self) -> Args:
+        key, place, bit = self.key, self.bit_place, self.pick([b"0", b"1"])
+        unit = self.maybe(self.pick([b"BIT", b"BYTE", b"bit"]), chance=0.6)
+        kind = self.pick([b"u1", b"u4", b"i5", b"u8", b"i8", b"u16", b"i31", b"u63", b"i64", b"u64"])
+        overflow = self.maybe(b"OVERFLOW", self.pick([b"WRAP", b"SAT", b"FAIL"]))
+        steps = [[b"GET", kind, place], [b"SET", kind, place, self.integer], [b"INCRBY", kind, place, self.integer]]
+        return self.pick(
+            [
+                [b"SETBIT", key, place, bit],
+                [b"GETBIT", key, place],
+                [b"BITCOUNT", key],
+                [b"BITCOUNT", key, self.integer, self.integer, *unit],
+                [b"BITPOS", key, bit],
+                [b"BITPOS", key, bit, self.integer, *self.maybe(self.integer, *unit)],
+                [b"BITOP", self.pick([b"AND", b"OR", b"XOR"]), self.key, key, *self.some(KEYS, 2)],
+                [b"BITOP", b"NOT", self.key, key],
+                [b"BITFIELD", key, *overflow, *self.pick(steps), *self.pick(steps)],
+                [b"BITFIELD_RO", key, *self.pick(steps[:1] * 5 + steps)],
+            ]
+        )
+
+    def counter(self) -> Args:
+        key = self.pick(COUNTERS)
+        return self.pick(
+            [
+                [b"PFADD", key, *self.some(MEMBERS)],
+                [b"PFADD", key, *[b"%d" % self.random.randrange(5000) for _ in range(self.random.choice((1, 30)))]],
+                [b"PFADD", self.key, self.member],
+                [b"PFCOUNT", *self.some(COUNTERS, 3)],
+                [b"PFMERGE", key, *self.some(COUNTERS, 2)],
+                [b"GET", key],
+                [b"DEL", key] if self.random.random() < 0.1 else [b"STRLEN", key],
+            ]
+        )
+
+    def geo(self) -> Args:
+        key = self.pick(PLACES)
+        member = b"%d" % self.random.randrange(40)
+        spot = [b"%.4f" % self.random.uniform(-180, 180), b"%.4f" % self.random.uniform(-85, 85)]
+        size = b"%.2f" % (10 ** self.random.uniform(0, 4.3))
+        unit = self.pick([b"km", b"km", b"mi", b"m", b"ft"])
+        shape = self.pick([[b"BYRADIUS", size, unit], [b"BYBOX", size, size, unit]])
+        where = self.pick([[b"FROMLONLAT", *spot], [b"FROMMEMBER", member]])
+        order = [*self.maybe(self.pick([b"ASC", b"DESC"])), *self.maybe(b"COUNT", b"3", *self.maybe(b"ANY"))]
+        shown = [option for option in (b"WITHDIST", b"WITHHASH", b"WITHCOORD") if self.random.random() < 0.3]
+        kept = self.maybe(self.pick([b"STORE", b"STOREDIST"]), self.key)
+        flags = self.maybe(self.pick([b"NX", b"XX", b"CH"]))
+        return self.pick(
+            [
+                *[[b"GEOADD", key, *flags, *spot, member]] * 3,
+                [b"GEOADD", self.key, *spot, member],
+                [b"GEODIST", key, member, b"%d" % self.random.randrange(40), unit],
+                [b"GEOPOS", key, member, self.member],
+                [b"GEOHASH", key, member, self.member],
+                [b"GEOSEARCH", key, *where, *shape, *order, *shown],
+                [b"GEOSEARCHSTORE", self.key, key, *where, *shape, *order, *self.maybe(b"STOREDIST")],
+                [b"GEORADIUS", key, *spot, size, unit, *order, *self.pick([kept, shown])],
+                [b"GEORADIUSBYMEMBER_RO", key, member, size, unit, *order, *shown],
+                [b"ZREM", key, member],
+            ]
+        )
+
+    def sorting(self) -> Args:
+        limit = self.maybe(b"LIMIT", self.integer, self.integer)
+        gets = self.maybe(b"GET", self.pick([b"#", b"k*", b"*->a", b"k1*->1"]), chance=0.4)
+        way = [*self.maybe(b"DESC"), *self.maybe(b"ALPHA", chance=0.7)]
+        kept = self.maybe(b"STORE", self.key, chance=0.2)
+        return self.pick(
+            [
+                [b"SORT", self.key, *way, *limit, *gets, *kept],
+                [b"SORT_RO", self.key, *way, *limit, *gets],
+                [b"SADD", b"numbers", self.pick(SCORES)],
+                [b"RPUSH", b"series", self.pick(SCORES)],
+                [b"SORT", b"numbers", *way, *limit, *gets, *kept],
+                [b"SORT", b"series", *way, *limit, *self.maybe(b"BY", b"k*->1") * (not limit), *gets, *kept],
+                [b"SORT", b"series", b"BY", b"nosort", *way, *limit, *gets],
+            ]
+        )
+
+    def looks(self) -> Args:
+        key = self.pick([*KEYS, b"lex", b"numbers", b"series", *PLACES, *COUNTERS])
+        return [b"OBJECT", b"ENCODING", key]
 
     def scan(self) -> Args:
         key = self.key

@@ -164,6 +164,11 @@ SCRIPT = r"""
     GEORADIUS geo 15 37 200 km STORE gd
     GEORADIUS geo 15 37 200 km
     GEORADIUS geo 15 37 1 km STORE gd
+    RPUSH so 3 1 2
+    SORT so STORE sd
+    SORT so
+    SORT nope STORE sd
+    SORT nope STORE sd
     XADD x * f v
     XTRIM x MAXLEN 0
     XADD x NOMKSTREAM MINID 1-2 4000000000000-1 f v

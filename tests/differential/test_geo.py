@@ -59,7 +59,11 @@ def test_places(both: Both) -> None:
         GEOHASH s a
         GEODIST s a b
         ZADD odd -5 low 1e300 high 0.5 half inf endless
-        GEOPOS odd low half
+        GEOPOS odd low half high endless
+        ZADD odd -inf below -1e300 deep 1.8e19 much 1e19 more
+        GEOPOS odd below deep much more
+        GEODIST odd below more
+        GEOHASH odd below deep much more high
     """)
 
 

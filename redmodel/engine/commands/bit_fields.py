@@ -102,12 +102,11 @@ def _run(context: Context, args: Args, steps: list[_Step]) -> Reply:
             value = _written(value, step, new)
     if before is None and grown:
         context.notify(b"new", key)
+    if ends:
+        # As in Redis a string that grew for a number that did not fit is kept, and not logged.
+        context.database.put_raw(key, value)
     if changed:
-        context.database.values[key] = value
         context.touch(key, b"setbit")
-    elif grown:
-        # As in Redis a string that grew for a number that did not fit is not logged.
-        context.database.values[key] = value
     return answers
 
 

@@ -62,8 +62,10 @@ def setbit(context: Context, args: Args) -> Reply:
     if at >= len(value) or new != old:
         if before is None:
             context.notify(b"new", key)
-        context.database.values[key] = overwritten(value, at, bytes((new,)))
+        context.database.put_raw(key, overwritten(value, at, bytes((new,))))
         context.touch(key, b"setbit")
+    else:
+        context.database.kept[key] = b"raw"
     return int(bool(old & mask))
 
 
@@ -185,6 +187,7 @@ def bitop(context: Context, args: Args) -> Reply:
     if size:
         context.find(target)
         context.put(target, number.to_bytes(size, "little"))
+        context.database.kept[target] = b"raw"
         context.touch(target, b"set")
     elif context.find(target) is not None:
         context.database.remove(target)

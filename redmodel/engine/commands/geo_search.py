@@ -8,6 +8,7 @@ from typing import NamedTuple
 from redmodel.engine import texts
 from redmodel.engine.arguments import double, integer
 from redmodel.engine.commands.geo import place, position, unit
+from redmodel.engine.commands.sorted_set_ranges import store
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Reply
@@ -210,7 +211,9 @@ def _answer(context: Context, zset: SortedSet | None, search: _Search) -> Reply:
         if search.count:
             del found[search.count :]
     if search.target is not None:
-        return _store(context, search.target, search, found)
+        by_distance = search.store_distance
+        scores = {one.member: one.meters / search.meters if by_distance else one.score for one in found}
+        return store(context, search.target, scores, search.event)
     if not (search.with_distance or search.with_hash or search.with_place):
         return [one.member for one in found]
     rows: list[list[object]] = []
@@ -246,16 +249,3 @@ def _search(zset: SortedSet, search: _Search) -> list[_Found]:
                 if enough and len(found) >= enough:
                     break
     return found
-
-
-def _store(context: Context, target: bytes, search: _Search, found: list[_Found]) -> int:
-    if found:
-        by_distance = search.store_distance
-        scores = {one.member: one.meters / search.meters if by_distance else one.score for one in found}
-        context.find(target)
-        context.put(target, SortedSet(scores))
-        context.touch(target, search.event)
-    elif context.find(target) is not None:
-        context.database.remove(target)
-        context.touch(target, b"del")
-    return len(found)

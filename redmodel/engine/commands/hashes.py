@@ -8,6 +8,7 @@ from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, INT_MIN, integer, parse_integer
 from redmodel.engine.commands.numbers import add_floats, read_float
 from redmodel.engine.context import Context
+from redmodel.engine.conversions import shrink_hash
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Pairs, Reply
 from redmodel.engine.values.expiring_hash import ExpiringHash
@@ -45,6 +46,8 @@ def hset(context: Context, args: Args) -> Reply:
         context.notify(b"new", key)
         fields = context.database.values[key] = {}
     before = len(fields)
+    if before:
+        shrink_hash(context, key, fields, args[2::2])
     fields.update(zip(args[2::2], args[3::2]))  # noqa: B905 (the arity was checked)
     if type(fields) is not dict:
         _forget(fields, args[2::2])
@@ -123,6 +126,7 @@ def hdel(context: Context, args: Args) -> Reply:
     if fields is None:
         return 0
     before = len(fields)
+    shrink_hash(context, key, fields, args[2:])
     for field in args[2:]:
         fields.pop(field, None)
     if type(fields) is not dict:

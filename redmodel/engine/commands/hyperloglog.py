@@ -18,6 +18,14 @@ TABLE = Table(
 )
 
 
+def _own(context: Context, key: bytes) -> bytes | None:
+    """The counter at a key that is about to be changed in place."""
+    value = _counter(context, key)
+    if value is not None:
+        context.database.kept[key] = b"raw"
+    return value
+
+
 def _counter(context: Context, key: bytes) -> bytes | None:
     value = context.string_at(key)
     if value is not None and not hll.is_counter(value):
@@ -32,7 +40,7 @@ def _sparse_most(context: Context) -> int:
 @TABLE.handles("PFADD")
 def pfadd(context: Context, args: Args) -> Reply:
     key = args[1]
-    before = _counter(context, key)
+    before = _own(context, key)
     value = hll.empty() if before is None else before
     try:
         after = hll.add(value, args[2:], _sparse_most(context))
@@ -44,7 +52,7 @@ def pfadd(context: Context, args: Args) -> Reply:
         after = value[:15] + b"\x80" + value[16:]
     if before is None:
         context.notify(b"new", key)
-    context.database.values[key] = after
+    context.database.put_raw(key, after)
     context.touch(key, b"pfadd")
     return 1
 
@@ -56,13 +64,13 @@ def pfcount(context: Context, args: Args) -> Reply:
             counters = [value for key in args[1:] if (value := _counter(context, key)) is not None]
             return _signed(hll.count_of(hll.highest(counters)))
         key = args[1]
-        value = _counter(context, key)
+        value = _own(context, key)
         if value is None:
             return 0
         number = hll.known_count(value)
         if number is None:
             number = hll.count(value)
-            context.database.values[key] = hll.with_count(value, number)
+            context.database.put_raw(key, hll.with_count(value, number))
             context.touch(key)
         return _signed(number)
     except hll.Corrupted:
@@ -86,7 +94,7 @@ def pfmerge(context: Context, args: Args) -> Reply:
             into = hll.empty()
         if any(map(hll.is_dense, counters)):
             into = hll.dense(into)
-        context.database.values[target] = hll.merged(into, values, _sparse_most(context))
+        context.database.put_raw(target, hll.merged(into, values, _sparse_most(context)))
     except hll.Corrupted:
         raise ReplyError(texts.CORRUPTED_COUNTER) from None
     context.touch(target, b"pfadd")
@@ -96,7 +104,7 @@ def pfmerge(context: Context, args: Args) -> Reply:
 @TABLE.handles("PFDEBUG")
 def pfdebug(context: Context, args: Args) -> Reply:
     verb, key = args[1].upper(), args[2]
-    value = _counter(context, key)
+    value = _own(context, key)
     if value is None:
         raise ReplyError(texts.NO_SUCH_COUNTER)
     try:
@@ -110,7 +118,7 @@ def pfdebug(context: Context, args: Args) -> Reply:
             raise ReplyError(f"ERR Unknown PFDEBUG subcommand '{texts.shown(args[1])}'")
         converted = not hll.is_dense(value)
         if converted:
-            context.database.values[key] = hll.dense(value)
+            context.database.put_raw(key, hll.dense(value))
             context.touch(key)
         return list(hll.registers(value)) if verb == b"GETREG" else int(converted)
     except hll.Corrupted:

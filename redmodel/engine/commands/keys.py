@@ -12,7 +12,7 @@ from redmodel.engine.glob import compile_glob
 from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Reply, Status
-from redmodel.engine.values.types import TYPE_NAMES, copied, encoding
+from redmodel.engine.values.types import TYPE_NAMES, copied
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -31,16 +31,7 @@ TABLE = Table(
     ("FLUSHDB", -1, "write", (0, 0, 0)),
     ("FLUSHALL", -1, "write", (0, 0, 0)),
     ("SWAPDB", 3, "write fast", (0, 0, 0)),
-    ("OBJECT", -2, "", (0, 0, 0)),
-    ("OBJECT|ENCODING", 3, "readonly", (2, 2, 1)),
-    ("OBJECT|FREQ", 3, "readonly", (2, 2, 1)),
-    ("OBJECT|IDLETIME", 3, "readonly", (2, 2, 1)),
-    ("OBJECT|REFCOUNT", 3, "readonly", (2, 2, 1)),
 )
-
-# Redis shares the integers below 10,000 between keys, and shows that as this count of references.
-_SHARED_INTEGERS = 10_000
-_SHARED_REFERENCES = 2**31 - 1
 
 
 @TABLE.handles("DEL", "UNLINK")
@@ -116,10 +107,12 @@ def _rename(context: Context, args: Args, *, replace: bool) -> bool:
         return replace
     if context.find(target) is not None and not replace:
         return False
-    deadline = database.deadlines.get(source)
+    deadline, kept = database.deadlines.get(source), database.kept.get(source)
     database.remove(source)
     database.values.pop(target, None)  # as in Redis it is new then
     context.put(target, value)
+    if kept is not None:
+        database.kept[target] = kept
     if deadline is not None:
         database.set_deadline(target, deadline)
     context.touch(source, b"rename_from")
@@ -136,9 +129,11 @@ def move(context: Context, args: Args) -> Reply:
     value = context.find(key)
     if value is None or _find_in(context, target, key):
         return 0
-    deadline = source.deadlines.get(key)
+    deadline, kept = source.deadlines.get(key), source.kept.get(key)
     source.remove(key)
     context.put(key, value, target)
+    if kept is not None:
+        target.kept[key] = kept
     if deadline is not None:
         target.set_deadline(key, deadline)
     context.touch(key, b"move_from")
@@ -183,8 +178,11 @@ def copy(context: Context, args: Args) -> Reply:
     if value is None or (_find_in(context, database, target) and not replace):
         return 0
     deadline = context.database.deadlines.get(source)
+    kept = context.database.kept.get(source)
     database.values.pop(target, None)  # as in Redis it is new then
     context.put(target, copied(value), database)
+    if kept is not None:
+        database.kept[target] = kept
     if deadline is not None:
         database.set_deadline(target, deadline)
     context.touch_in(database, target, b"copy_to")
@@ -237,30 +235,3 @@ def swapdb(context: Context, args: Args) -> Reply:
         for number in (one, other):
             context.engine.waiters.heed_all(number)
     return OK
-
-
-@TABLE.handles("OBJECT|ENCODING")
-def object_encoding(context: Context, args: Args) -> Reply:
-    value = context.find(args[2])
-    return None if value is None else encoding(value)
-
-
-@TABLE.handles("OBJECT|REFCOUNT")
-def object_refcount(context: Context, args: Args) -> Reply:
-    value = context.find(args[2])
-    if value is None:
-        return None
-    number = parse_integer(value) if type(value) is bytes else None
-    return _SHARED_REFERENCES if number is not None and 0 <= number < _SHARED_INTEGERS else 1
-
-
-@TABLE.handles("OBJECT|IDLETIME")
-def object_idletime(context: Context, args: Args) -> Reply:
-    return None if context.find(args[2]) is None else 0
-
-
-@TABLE.handles("OBJECT|FREQ")
-def object_freq(context: Context, args: Args) -> Reply:
-    if context.find(args[2]) is None:
-        return None
-    raise ReplyError(texts.LFU_OFF)

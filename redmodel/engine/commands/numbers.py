@@ -10,6 +10,7 @@ from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Reply
 from redmodel.engine.values import long_double
+from redmodel.engine.values.encodings import is_integer
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -51,7 +52,7 @@ def _add(context: Context, key: bytes, amount: int) -> int:
         raise ReplyError(texts.OVERFLOW)
     if text is None:
         context.notify(b"new", key)
-    context.database.values[key] = b"%d" % total
+    context.database.replace(key, b"%d" % total)
     context.touch(key, b"incrby")
     return total
 
@@ -64,8 +65,10 @@ def incrbyfloat(context: Context, args: Args) -> Reply:
     value = add_floats(before, read_float(args[2], texts.NOT_A_FLOAT))
     if text is None:
         context.notify(b"new", key)
-    context.database.values[key] = value
+    context.database.replace(key, value)
     context.touch(key, b"incrbyfloat")
+    if is_integer(value):
+        context.database.kept[key] = b"embstr"  # Redis keeps it as the text that it has just written
     context.effect(b"SET", key, value, b"KEEPTTL")
     return value
 

@@ -10,7 +10,7 @@ from redmodel.engine.context import Context
 from redmodel.engine.glob import Matcher, compile_glob
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Reply, double_text
-from redmodel.engine.values.types import TYPE_NAMES, Value, encoding
+from redmodel.engine.values.types import TYPE_NAMES, Value
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -21,7 +21,7 @@ TABLE = Table(
 )
 
 _ULONG = 2**64
-_WHOLE = (b"listpack", b"intset")
+_WHOLE = (b"listpack", b"listpackex", b"intset")
 
 
 def _cursor(text: bytes) -> int:
@@ -79,7 +79,7 @@ def _walk(
 ) -> tuple[bytes, list[bytes]]:
     """One step through a collection: the next cursor and the elements that match."""
     matcher, count, _ = _options(args, 3)
-    if encoding(value) in _WHOLE:
+    if context.encoding(args[1], value) in _WHOLE:
         cursor, found = 0, list(elements)
     else:
         cursor, found = context.database.scans.step(args[1], elements, cursor, count)

@@ -5,6 +5,8 @@ The format is imported when the first of them runs.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, integer
 from redmodel.engine.context import Context
@@ -32,9 +34,10 @@ def restore(context: Context, args: Args) -> Reply:
     from redmodel.engine.storage.rdb import payload
 
     key, data = args[1], args[3]
-    replace, absolute = _options(args)
+    options = _options(args)
+    absolute = options.absolute
     old = context.find(key)
-    if old is not None and not replace:
+    if old is not None and not options.replace:
         raise ReplyError(texts.BUSY_KEY)
     ttl = integer(args[2])
     if ttl < 0:
@@ -68,13 +71,28 @@ def restore(context: Context, args: Args) -> Reply:
         context.database.set_deadline(key, ttl)
         if not absolute:
             context.effect(args[0], key, b"%d" % ttl, *args[3:], b"ABSTTL")
+    memory = context.engine.memory
+    if options.idle is not None and not memory.frequencies:
+        memory.set_idle(context.database, key, options.idle)
+    if options.frequency is not None and memory.frequencies:
+        memory.set_frequency(context.database, key, options.frequency)
     context.touch(key, b"restore")
     return OK
 
 
-def _options(args: Args) -> tuple[bool, bool]:
-    """REPLACE and ABSTTL. IDLETIME and FREQ are checked, and have no meaning where nothing is evicted."""
-    replace = absolute = idle = frequency = False
+class _Options(NamedTuple):
+    """What stands behind the payload; None where IDLETIME and FREQ are not given."""
+
+    replace: bool
+    absolute: bool
+    idle: int | None
+    frequency: int | None
+
+
+def _options(args: Args) -> _Options:
+    replace = absolute = False
+    idle: int | None = None
+    frequency: int | None = None
     at = 4
     while at < len(args):
         option = args[at].upper()
@@ -83,17 +101,17 @@ def _options(args: Args) -> tuple[bool, bool]:
             replace = True
         elif option == b"ABSTTL":
             absolute = True
-        elif option == b"IDLETIME" and more and not frequency:
-            idle = True
+        elif option == b"IDLETIME" and more and frequency is None:
             at += 1
-            if integer(args[at]) < 0:
+            idle = integer(args[at])
+            if idle < 0:
                 raise ReplyError(texts.RESTORE_IDLE)
-        elif option == b"FREQ" and more and not idle:
-            frequency = True
+        elif option == b"FREQ" and more and idle is None:
             at += 1
-            if not 0 <= integer(args[at]) <= 255:
+            frequency = integer(args[at])
+            if not 0 <= frequency <= 255:
                 raise ReplyError(texts.RESTORE_FREQUENCY)
         else:
             raise texts.syntax()
         at += 1
-    return replace, absolute
+    return _Options(replace, absolute, idle, frequency)

@@ -9,6 +9,7 @@ from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, integer, integer_between
 from redmodel.engine.commands.hashes import check_sample, sampled
 from redmodel.engine.context import Context
+from redmodel.engine.conversions import shrink_set
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Reply, SetReply
 from redmodel.errors import ReplyError
@@ -34,6 +35,8 @@ TABLE = Table(
 
 # From this size on SPOP takes what set.pop() gives: choosing evenly means walking half the set.
 _MANY = 4096
+# When so many times what is left is fewer than what is taken, Redis makes a new set of what is left.
+_REMADE = 5
 
 
 @TABLE.handles("SADD")
@@ -61,6 +64,7 @@ def srem(context: Context, args: Args) -> Reply:
     if members is None:
         return 0
     before = len(members)
+    shrink_set(context, key, before, filter(members.__contains__, args[2:]))
     members.difference_update(args[2:])
     gone = before - len(members)
     if gone:
@@ -101,6 +105,7 @@ def smove(context: Context, args: Args) -> Reply:
     others = context.set_at(target)
     if member not in members or source == target:
         return int(member in members)
+    shrink_set(context, source, len(members), (member,))
     members.remove(member)
     if not members:
         context.database.remove(source)
@@ -129,6 +134,7 @@ def spop(context: Context, args: Args) -> Reply:
         members.remove(chosen)
     else:
         chosen = members.pop()
+    shrink_set(context, key, len(members) + 1, (chosen,))
     if not members:
         context.database.remove(key)
     context.touch(key, b"spop")
@@ -146,6 +152,10 @@ def _pop_many(context: Context, key: bytes, count: int) -> Reply:
         context.effect(b"DEL", key)
         return SetReply(members)
     chosen = sample(list(members), count)
+    if (len(members) - count) * _REMADE > count:
+        shrink_set(context, key, len(members), chosen)
+    else:
+        context.database.kept.pop(key, None)
     members.difference_update(chosen)
     context.touch(key, b"spop")
     context.effect(b"SREM", key, *chosen)

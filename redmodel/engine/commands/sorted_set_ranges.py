@@ -9,6 +9,7 @@ from typing import TypeAlias
 from redmodel.engine import texts
 from redmodel.engine.arguments import integer, strtod
 from redmodel.engine.context import Context
+from redmodel.engine.conversions import shrink_sorted_set
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Pairs, Reply
 from redmodel.engine.values.sorted_set import SortedSet
@@ -266,8 +267,11 @@ def _remove(context: Context, args: Args, by: bytes) -> int:
     zset = context.sorted_set_at(args[1])
     if zset is None:
         return 0
-    gone = len(zset.discard_ranks(*wanted.ranks(zset)))
+    size = len(zset)
+    found = zset.discard_ranks(*wanted.ranks(zset))
+    gone = len(found)
     if gone:
+        shrink_sorted_set(context, args[1], size, (member for member, _ in found))
         if not zset.scores:
             context.database.remove(args[1])
         context.touch(args[1], args[0].lower())

@@ -10,6 +10,7 @@ from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, double, integer, integer_between, keys_side_count
 from redmodel.engine.commands.hashes import check_sample, sampled
 from redmodel.engine.context import Context
+from redmodel.engine.conversions import shrink_sorted_set
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import Pairs, Reply
 from redmodel.engine.values.sorted_set import SortedSet
@@ -136,6 +137,7 @@ def zrem(context: Context, args: Args) -> Reply:
     zset = context.sorted_set_at(key)
     if zset is None:
         return 0
+    shrink_sorted_set(context, key, len(zset), filter(zset.scores.__contains__, args[2:]))
     gone = sum(map(zset.discard, args[2:]))
     if gone:
         if not zset.scores:
@@ -198,6 +200,7 @@ def pop(context: Context, key: bytes, zset: SortedSet, count: int, *, highest: b
     size = len(zset)
     count = min(count, size)
     gone = zset.discard_ranks(size - count, size) if highest else zset.discard_ranks(0, count)
+    shrink_sorted_set(context, key, size, (member for member, _ in gone))
     if highest:
         gone.reverse()
     if not zset.scores:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import cast
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import integer, parse_double
@@ -84,6 +83,8 @@ def _sort(context: Context, key: bytes, order: _Order) -> Reply:
     if isinstance(value, set) and order.unsorted and order.target is not None:
         # What is kept must be the same whenever the log is replayed.
         order.by, order.alpha = None, True
+    if isinstance(value, SortedSet):
+        context.database.kept[key] = b"skiplist"  # Redis' way to walk it
     elements = _in_order(context, value, order)
     found: list[bytes | None] = []
     for element in _limited(elements, order):
@@ -95,11 +96,12 @@ def _sort(context: Context, key: bytes, order: _Order) -> Reply:
         return found
     kept = deque(b"" if element is None else element for element in found)
     if kept:
-        context.database.put(order.target, kept)
-        context.touch(order.target)
+        context.find(order.target)
+        context.put(order.target, kept)
+        context.touch(order.target, b"sortstore")
     elif context.find(order.target) is not None:
         context.database.remove(order.target)
-        context.touch(order.target)
+        context.touch(order.target, b"del")
     return len(kept)
 
 
@@ -155,5 +157,5 @@ def _looked_up(context: Context, pattern: bytes, element: bytes) -> bytes | None
         postfix, name = rest, b""
     value = context.find(prefix + element + postfix)
     if name:
-        return cast("dict[bytes, bytes]", value).get(name) if isinstance(value, dict) else None
+        return value.get(name) if isinstance(value, dict) else None
     return value if type(value) is bytes else None

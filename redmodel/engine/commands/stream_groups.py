@@ -7,6 +7,7 @@ from typing import Any
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import INT_MAX, integer, integer_between
+from redmodel.engine.commands.help import help_lines
 from redmodel.engine.commands.stream_arguments import count_option, interval_end, interval_start, parse_id, stream_id
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
@@ -22,11 +23,29 @@ TABLE = Table(
     ("XGROUP|DELCONSUMER", 5, "write", (2, 2, 1)),
     ("XGROUP|DESTROY", 4, "write", (2, 2, 1)),
     ("XGROUP|SETID", -5, "write", (2, 2, 1)),
+    ("XGROUP|HELP", 2, "loading stale", (0, 0, 0)),
     ("XACK", -4, "write fast", (1, 1, 1)),
     ("XPENDING", -3, "readonly", (1, 1, 1)),
     ("XCLAIM", -6, "write fast", (1, 1, 1)),
     ("XAUTOCLAIM", -6, "write fast", (1, 1, 1)),
 )
+
+_HELP = """
+CREATE <key> <groupname> <id|$> [option]
+    Create a new consumer group. Options are:
+    * MKSTREAM
+      Create the empty stream if it does not exist.
+    * ENTRIESREAD entries_read
+      Set the group's entries_read counter (internal use).
+CREATECONSUMER <key> <groupname> <consumer>
+    Create a new consumer in the specified group.
+DELCONSUMER <key> <groupname> <consumer>
+    Remove the specified consumer.
+DESTROY <key> <groupname>
+    Remove the specified group.
+SETID <key> <groupname> <id|$> [ENTRIESREAD entries_read]
+    Set the current group ID and entries_read counter.
+"""
 
 # XAUTOCLAIM looks at this many entries for each that it may claim.
 _ATTEMPTS = 10
@@ -342,3 +361,8 @@ def xautoclaim(context: Context, args: Args) -> Reply:
         elif not idle or now - pending.delivered >= idle:
             claims.claim(entry, fields, now, pending.count + (not just_id))
     return [id_text(cursor), claims.replies, deleted]
+
+
+@TABLE.handles("XGROUP|HELP")
+def xgroup_help(context: Context, args: Args) -> Reply:
+    return help_lines("XGROUP", _HELP)

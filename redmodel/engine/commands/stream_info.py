@@ -7,6 +7,7 @@ from typing import Any
 
 from redmodel.engine import texts
 from redmodel.engine.arguments import integer
+from redmodel.engine.commands.help import help_lines
 from redmodel.engine.commands.streams import entry_replies
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
@@ -20,7 +21,17 @@ TABLE = Table(
     ("XINFO|CONSUMERS", 4, "readonly", (2, 2, 1)),
     ("XINFO|GROUPS", 3, "readonly", (2, 2, 1)),
     ("XINFO|STREAM", -3, "readonly", (2, 2, 1)),
+    ("XINFO|HELP", 2, "loading stale", (0, 0, 0)),
 )
+
+_HELP = """
+CONSUMERS <key> <groupname>
+    Show consumers of <groupname>.
+GROUPS <key>
+    Show the stream consumer groups.
+STREAM <key> [FULL [COUNT <count>]
+    Show information about the stream.
+"""
 
 _COUNT = 10
 
@@ -126,3 +137,8 @@ def _consumer_in_full(group: Group, consumer: Consumer, count: int | None) -> di
         b"pel-count": len(consumer.pending),
         b"pending": pending,
     }
+
+
+@TABLE.handles("XINFO|HELP")
+def xinfo_help(context: Context, args: Args) -> Reply:
+    return help_lines("XINFO", _HELP)

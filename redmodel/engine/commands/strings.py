@@ -61,6 +61,8 @@ def set_(context: Context, args: Args) -> Reply:
     database.values[key] = args[2]
     if database.deadlines:
         database.deadlines.pop(key, None)
+    if database.kept:
+        database.kept.pop(key, None)
     context.changed = True
     return OK
 
@@ -229,14 +231,14 @@ def append(context: Context, args: Args) -> Reply:
     key = args[1]
     before = context.string_at(key)
     if before is None:
-        value = args[2]
-    else:
-        if len(before) + len(args[2]) > _MAX_LENGTH:
-            raise ReplyError(texts.TOO_LONG)
-        value = before + args[2]
-    if before is None:
         context.notify(b"new", key)
-    context.database.values[key] = value
+        context.database.put(key, args[2])
+        context.touch(key, b"append")
+        return len(args[2])
+    if len(before) + len(args[2]) > _MAX_LENGTH:
+        raise ReplyError(texts.TOO_LONG)
+    value = before + args[2]
+    context.database.put_raw(key, value)
     context.touch(key, b"append")
     return len(value)
 
@@ -273,7 +275,7 @@ def setrange(context: Context, args: Args) -> Reply:
     value = before[:offset].ljust(offset, b"\0") + piece + before[offset + len(piece) :]
     if not before and key not in context.database.values:
         context.notify(b"new", key)
-    context.database.values[key] = value
+    context.database.put_raw(key, value)
     context.touch(key, b"setrange")
     return len(value)
 

@@ -96,7 +96,9 @@ def _area(bits: int, steps: int) -> Area:
 
 def decode(score: float) -> tuple[float, float]:
     """The longitude and latitude of a score: the middle of its box."""
-    area = _area(int(score) & 0xFFFFFFFFFFFFFFFF, _STEPS)
+    # What C makes of a score that is no place: the bits of a number of 64 of them.
+    bits = 0 if score >= 1 << 64 else max(int(max(score, -(2.0**63))), -(1 << 63)) & 0xFFFFFFFFFFFFFFFF
+    area = _area(bits, _STEPS)
     longitude, latitude = (area.west + area.east) / 2, (area.south + area.north) / 2
     return (
         min(max(longitude, -LONGITUDE_MOST), LONGITUDE_MOST),

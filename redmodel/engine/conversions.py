@@ -1,0 +1,37 @@
+"""Remembering that a key keeps the encoding of a larger value, just before the value becomes smaller.
+
+Called by commands that take something away or replace it, as what is added can be seen in the value itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from redmodel.engine.values.encodings import is_integer
+
+if TYPE_CHECKING:
+    from redmodel.engine.context import Context
+
+
+def shrink_hash(context: Context, key: bytes, fields: dict[bytes, bytes], names: Iterable[bytes]) -> None:
+    """These fields are about to go, or to get other values."""
+    limits = context.engine.limits
+    most = limits.hash_value
+    if len(fields) > limits.hash_entries or any(
+        name in fields and (len(name) > most or len(fields[name]) > most) for name in names
+    ):
+        context.database.kept[key] = b"hashtable"
+
+
+def shrink_set(context: Context, key: bytes, size: int, members: Iterable[bytes]) -> None:
+    """These members of a set of this size are about to go; each must be in it."""
+    if size > context.engine.limits.set_integers or not all(map(is_integer, members)):
+        context.database.kept[key] = b"hashtable"
+
+
+def shrink_sorted_set(context: Context, key: bytes, size: int, members: Iterable[bytes]) -> None:
+    """These members of a sorted set of this size are about to go, or have gone."""
+    limits = context.engine.limits
+    if size > limits.zset_entries or any(len(member) > limits.zset_value for member in members):
+        context.database.kept[key] = b"skiplist"
