@@ -14,7 +14,6 @@ from redmodel.engine.memory import of_value
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Pairs, Push, Reply, SetReply, Status, Verbatim
 from redmodel.engine.storage.rdb import payload
-from redmodel.engine.values.types import encoding
 from redmodel.errors import RedModelError, ReplyError
 
 TABLE = Table(("DEBUG", -2, "admin noscript loading stale", (0, 0, 0)))
@@ -133,7 +132,8 @@ def _object(context: Context, args: Args) -> Reply:
         raise ReplyError(texts.NO_SUCH_KEY)
     idle = context.engine.memory.idle(context.database, key)
     more = b""
-    if encoding(value) == b"quicklist":
+    encoding = context.encoding(key, value)
+    if encoding == b"quicklist":
         size = of_value(value)
         more = b" ql_nodes:1 ql_avg_node:%d ql_listpack_max:-2 ql_compressed:0 ql_uncompressed_size:%d" % (
             len(value),
@@ -141,7 +141,7 @@ def _object(context: Context, args: Args) -> Reply:
         )
     return Status(
         b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:%d%b"
-        % (id(value), encoding(value), len(payload.dump(value)) - 11, context.now() // 1000 & 0xFFFFFF, idle, more)
+        % (id(value), encoding, len(payload.dump(value)) - 11, context.now() // 1000 & 0xFFFFFF, idle, more)
     )
 
 
