@@ -23,7 +23,7 @@ local function count(k, last_key, a, pause)
   local new = try(kind == 'i' and 'HINCRBY' or 'HINCRBYFLOAT', record, field, amount)
   if type(new) == 'table' then
     for _, why in ipairs({'value is not', 'overflow', 'NaN'}) do
-      if string.find(new.err, why, 1, true) then return {'refused', value} end
+      if string.find(tostring(new.err), why, 1, true) then return {'refused', value} end
     end
     return new
   end
