@@ -13,6 +13,7 @@
     ├── Conflict                    the write was refused; nothing was written
     │   ├── UniqueViolation         another record holds the unique value
     │   ├── AlreadyExists           only_if="new", and the record is there
+    │   ├── StaleWrite              another writer changed the record since it was loaded
     │   └── BulkError               some records of a bulk write were refused
     ├── QueryError                  a query that can't be answered as asked
     │   └── UnindexedField          a condition or order on a field without an index
@@ -125,6 +126,19 @@ class AlreadyExists(Conflict):
         super().__init__(message)
         self.model = model
         self.id = id
+
+
+class StaleWrite(Conflict):
+    """Another writer changed the record since it was loaded; ``fields`` names what changed, ``model`` and ``id`` which.
+
+    Load it again (``refresh``), make the change anew, and save it; ``db.modify`` does that in a loop.
+    """
+
+    def __init__(self, message: str, *, model: str = "", id: object = None, fields: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.model = model
+        self.id = id
+        self.fields = tuple(fields)
 
 
 class BulkError(Conflict):

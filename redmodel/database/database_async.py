@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import AsyncBackend, open_async_backend
 from redmodel.database.driver import AsyncExecutor, AsyncRefusing, run_async
+from redmodel.database.editing import AsyncEdit
 from redmodel.database.item_verbs_async import AsyncItemVerbs
 from redmodel.database.pacing import run_paced_async
 from redmodel.database.query import AsyncQuery
@@ -17,11 +18,13 @@ from redmodel.database.sweeping import AsyncSweeper
 from redmodel.model import Condition, Link, Model
 from redmodel.model.refs import Reference
 from redmodel.plan import delete as deletes
+from redmodel.plan import edit as edits
 from redmodel.plan import get as gets
 from redmodel.plan import prefetch as links
 from redmodel.plan import save as saves
 from redmodel.plan import ttl as ttls
 from redmodel.plan import update as updates
+from redmodel.plan import upsert as upserts
 from redmodel.plan.check import Progress, Walk
 from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
@@ -150,6 +153,55 @@ class AsyncDatabase(AsyncItemVerbs):
             NotFound, EncodingError, UniqueViolation, WrongType, QueryError: and nothing was written.
         """
         return await run_async(updates.update(record, id, changes, self._registered), self._writer)
+
+    async def upsert(self, record: Model, *, ttl: Ttl = "model") -> bool:
+        """Create a record, or write the fields that were given to it into the one with its id: one trip, or two.
+
+        Of a new object those are the fields named when it was made or assigned since; what else is stored stays as it
+        is, and the object doesn't show it: `refresh` does. A record that was loaded is saved as `save` does.
+
+        Returns:
+            True if the record was created, False if it was there.
+
+        Raises:
+            EncodingError, UniqueViolation, StaleWrite, WrongType, QueryError: and nothing was written.
+        """
+        return await run_async(upserts.upsert(record, self._registered, milliseconds(ttl)), self._writer)
+
+    async def replace(self, record: Model, *, ttl: Ttl = "model") -> None:
+        """Write a record in place of the one with its id, of which nothing stays: one round trip.
+
+        What `save` leaves alone goes too: fields that this model doesn't know, and a time to live.
+
+        Raises:
+            NotFound, EncodingError, UniqueViolation, StaleWrite, WrongType: and nothing was written.
+        """
+        return await run_async(upserts.replace(record, self._registered, milliseconds(ttl)), self._writer)
+
+    def edit(self, model: type[M], id: object) -> AsyncEdit[M]:
+        """Load a record for a ``with`` block, and save what the block changed: two round trips.
+
+        ``with db.edit(User, id) as user: user.age += 1``; with asyncio ``async with``. Other writers' changes of other
+        fields are taken over; nothing is saved when the block raises or changes nothing. `modify` tries again instead.
+
+        Raises:
+            NotFound: there is no such record, or it has gone meanwhile.
+            StaleWrite: another writer changed one of the same fields meanwhile; nothing was written.
+        """
+        return AsyncEdit(model, id, self._executor, self._writer, self._registered)
+
+    async def modify(self, model: type[M], id: object, change: Callable[[M], Any]) -> M:
+        """Load a record, let a function change it, and save it; again if another writer came between: two trips each.
+
+        ``db.modify(User, id, promote)``: the function is called anew with the record as it is by then, so it must do
+        nothing but change that. Whatever it looks at has not changed when its changes are saved. It may be async where
+        the handle is.
+
+        Raises:
+            NotFound, EncodingError, UniqueViolation, WrongType: and nothing was written.
+            StaleWrite: after a hundred tries.
+        """
+        return await run_async(edits.modify(model, id, change, self._registered), self._writer)
 
     @overload
     async def increment(self, record: Model, /, **amount: float) -> int | float: ...

@@ -25,6 +25,7 @@ from redmodel.model.loaded import KEYSPACE
 from redmodel.model.matching import matches
 from redmodel.model.references import reference
 from redmodel.model.refs import Ref, Refs
+from redmodel.model.rules import VERSION
 from redmodel.model.schema import FieldSpec, Schema
 from redmodel.model.tokens import NULL, TOKEN_LIMIT
 
@@ -33,6 +34,7 @@ __all__ = [
     "NULL",
     "TOKEN_LIMIT",
     "TTL",
+    "VERSION",
     "And",
     "Codec",
     "Compare",

@@ -23,13 +23,13 @@ from redmodel.model.keys import check_prefix
 from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.references import reference
 from redmodel.model.registry import claim
+from redmodel.model.rules import INHERITED, Rules, rules_of
 from redmodel.model.schema import Schema, key_fields
 
 M = TypeVar("M", bound="Model")
 
 # While a class is made, Pydantic looks for defaults with getattr; a FieldRef found there would be taken for one.
 _building: ContextVar[bool] = ContextVar("redmodel_building", default=False)
-_INHERITED: Any = object()
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(Field, pydantic.Field, pydantic.PrivateAttr))
@@ -43,8 +43,10 @@ class ModelMeta(ModelMetaclass):
         namespace: dict[str, Any],
         *,
         prefix: str | None = None,
-        ttl: timedelta | float | None = _INHERITED,
+        ttl: timedelta | float | None = INHERITED,
         sliding: bool | None = None,
+        versioned: bool = INHERITED,
+        unique_together: Sequence[Sequence[str]] = INHERITED,
         **kwargs: Any,
     ) -> type:
         if not any(isinstance(base, ModelMeta) for base in bases):
@@ -56,7 +58,7 @@ class ModelMeta(ModelMetaclass):
         elif origin is not None:
             prefix = origin.__redmodel_prefix__
         check_names(name, namespace, Model)
-        if ttl is _INHERITED:
+        if ttl is INHERITED:
             ttl_ms: int | None = next((getattr(base, "__redmodel_ttl__", None) for base in bases), None)
         else:
             ttl_ms = None if ttl is None else span_milliseconds(ttl, f"{name}: ttl=")
@@ -88,6 +90,7 @@ class ModelMeta(ModelMetaclass):
         cls.__redmodel_prefix__ = prefix
         cls.__redmodel_ttl__ = ttl_ms
         cls.__redmodel_sliding__ = sliding
+        cls.__redmodel_rules__ = rules_of(name, bases, versioned, unique_together)
         cls.__redmodel_schema__ = None
         cls.__redmodel_references__ = {}
         adopt(cls)
@@ -120,6 +123,9 @@ class Model(BaseModel, metaclass=ModelMeta):
     to live begins anew when a record is read by its id. Unless the class declares an ``id``, or another field as
     ``Key[...]``, it gets ``id: str``, generated and sorted by time.
 
+    ``versioned=True`` refuses a save of what another has changed since it was loaded, with StaleWrite.
+    ``unique_together=[("team", "email")]`` allows one record for each team and email; a None among them doesn't count.
+
     Assignments are validated; switch that off with ``model_config = ConfigDict(validate_assignment=False)``, and wrong
     values are still refused when they are saved.
 
@@ -137,6 +143,7 @@ class Model(BaseModel, metaclass=ModelMeta):
         __redmodel_prefix__: ClassVar[str | None]
         __redmodel_ttl__: ClassVar[int | None]
         __redmodel_sliding__: ClassVar[bool]
+        __redmodel_rules__: ClassVar[Rules]
         __redmodel_schema__: ClassVar[Schema[Any] | None]
         __redmodel_references__: ClassVar[dict[str, Any]]
         # `| Any` lets a subclass declare an id of any type; init=False lets it be required there.
@@ -146,6 +153,7 @@ class Model(BaseModel, metaclass=ModelMeta):
         __redmodel_prefix__ = None
         __redmodel_ttl__ = None
         __redmodel_sliding__ = False
+        __redmodel_rules__ = Rules()
         __redmodel_schema__ = None
         __redmodel_references__ = {}  # each class is given its own
 
@@ -171,6 +179,7 @@ def _make_schema(cls: type[Any]) -> Schema[Any]:
         cls.__redmodel_prefix__,
         cls.__redmodel_ttl__,
         Model.__dict__["__redmodel_loaded__"],
+        cls.__redmodel_rules__,
         sliding=cls.__redmodel_sliding__,
     )
 

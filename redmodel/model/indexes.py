@@ -46,6 +46,7 @@ class Index:
         "path",
         "path_bytes",
         "position",
+        "positions",
     )
 
     path: str
@@ -63,10 +64,13 @@ class Index:
         leaf: Leaf,
         steps: tuple[Step, ...],
         compute: Callable[[Any], Any] | None = None,
+        positions: frozenset[int] | None = None,
     ) -> None:
         self.path = path
         self.kind = kind
         self.position = position
+        self.positions = frozenset((position,)) if positions is None else positions
+        """Those of all fields that its entries are made of."""
         self.nullable = nullable
         self.many = many
         self._model = model

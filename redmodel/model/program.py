@@ -208,7 +208,7 @@ def own_validator(schema: Any) -> SchemaValidator:
 
 
 def compile_decoder(
-    codecs: Sequence[FieldCodec], ttl_positions: Sequence[int], model: ModelShape, slot: Any
+    codecs: Sequence[FieldCodec], ttl_positions: Sequence[int], model: ModelShape, slot: Any, *, versioned: bool = False
 ) -> Decoder:
     """The function that makes a record of the values of its columns. Cost of compiling: about a millisecond."""
     schema: Any = load_schema(codecs, model)
@@ -223,10 +223,11 @@ def compile_decoder(
     }
     count = len(codecs)
     values = [f"v{i}" for i in range(count)] + [f"x{i}" for i in ttl_positions]
+    values += ["w"] if versioned else []
     lines = [f"    {', '.join(values)}, = values"]
     for i in ttl_positions:
         lines += [f"    if x{i} is not None and now_ms is not None and int(x{i}) <= now_ms:", f"        v{i} = None"]
-    record = f"[{', '.join(values[:count])}]" if ttl_positions else "values"
+    record = f"[{', '.join(values[:count])}]" if len(values) > count else "values"
     lines.append(f"    stored = {record}")
     for i, codec in enumerate(codecs):
         lines += _decode_field(i, codec, names)
@@ -237,7 +238,8 @@ def compile_decoder(
     strict = mentions(schema, "strict", True)
     aliases = any(codec.flags for codec in codecs)
     flags = (", strict=False" if strict else "") + (", by_alias=False, by_name=True" if aliases else "")
-    lines += [f"    obj = validate(d{flags})", "    remember(obj, (here(), stored, None))", "    return obj"]
+    version = "w and w[:16]" if versioned else "None"
+    lines += [f"    obj = validate(d{flags})", f"    remember(obj, (here(), stored, {version}))", "    return obj"]
     return cast("Decoder", _compile("decode(values, now_ms, key)", lines, "explain(values, key, error)", names, model))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Generic, TypeVar
@@ -24,6 +24,7 @@ from redmodel.model.lifetimes import Life, expiry_position, moment_of
 from redmodel.model.loaded import KEYSPACE, Memory
 from redmodel.model.partial import Partial, make_partial
 from redmodel.model.program import compile_decoder, compile_encoder, verified
+from redmodel.model.rules import VERSION, Rules, together_index
 from redmodel.model.scalars import escape
 from redmodel.model.shapes import read_model
 
@@ -59,7 +60,9 @@ class Schema(Generic[M]):
     encode: Callable[[M], list[bytes | None]]
     decode: Callable[[Sequence[bytes | None], int | None, bytes], M]
 
-    def __init__(self, model: type[M], prefix: str, ttl_ms: int | None, slot: Any, *, sliding: bool = False) -> None:
+    def __init__(
+        self, model: type[M], prefix: str, ttl_ms: int | None, slot: Any, rules: Rules, *, sliding: bool = False
+    ) -> None:
         shape = read_model(model)
         names = _ordered_names(model)
         _check_fields(model, names)
@@ -76,16 +79,25 @@ class Schema(Generic[M]):
         self.fields = tuple(_field_spec(model, position, codec) for position, codec in enumerate(self._codecs))
         self.field_ttls = tuple((spec.position, spec.ttl_ms) for spec in self.fields if spec.ttl_ms is not None)
         expiries = tuple(self.fields[position].stored + EXPIRES for position, _ in self.field_ttls)
-        self.columns = tuple(spec.stored for spec in self.fields) + expiries
+        self.versioned = rules.versioned
+        self.columns = tuple(spec.stored for spec in self.fields) + expiries + ((VERSION,) if self.versioned else ())
         self.computed: tuple[ComputedSpec, ...] = read_computed(shape, len(names))
         """The computed fields; in what ``encode`` gives they follow the others."""
         self.stored_names = (*(spec.stored for spec in self.fields), *(spec.stored for spec in self.computed))
         """The name in the hash of each value that ``encode`` gives."""
-        indexes = find_indexes(shape, {name: position for position, name in enumerate(names)})
+        positions = {name: position for position, name in enumerate(names)}
+        indexes = find_indexes(shape, positions)
         for one in self.computed:
             if one.mark is not None:
                 schema = shape.computed[one.name]
                 indexes.append(computed_index(shape, one.name, schema, one.position, one.mark.unique, one.value))
+        together = [together_index(shape, group, positions) for group in rules.together]
+        self._check_together(together)
+        indexes += together
+        self._built_together = [index.positions for index in together]
+        for one in self.computed:
+            needed = set(names) if one.depends_on is None else one.depends_on
+            self._built_together.append(frozenset(positions[name] for name in needed if name in positions))
         _check_plugs(self._codecs, indexes)
         self.indexes = tuple(indexes)
         self._by_path = {index.path: index for index in self.indexes}
@@ -141,14 +153,42 @@ class Schema(Generic[M]):
         object.__setattr__(obj, "__pydantic_fields_set__", set(fresh.__pydantic_fields_set__))
         self._slot.__set__(obj, self._slot.__get__(fresh))
 
-    def take(self, obj: M, values: Mapping[str, Any], stored: Mapping[int, bytes | None]) -> None:
-        """Let ``obj`` show fields as they were written to Redis; what else was changed in it stays to be saved."""
+    def take(
+        self,
+        obj: M,
+        values: Mapping[str, Any],
+        stored: Mapping[int, bytes | None],
+        version: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        """Let ``obj`` show fields as they were written to Redis; what else was changed in it stays to be saved.
+
+        ``version`` is what it was before that write, and what it is now: only an object of the former has the latter.
+        """
         object.__setattr__(obj, "__dict__", {**obj.__dict__, **values})
         obj.__pydantic_fields_set__.update(values)
         memory: Memory | None = getattr(obj, "__redmodel_loaded__", None)
         if memory is not None and memory[0] == KEYSPACE.get():
             known = [stored.get(position, value) for position, value in enumerate(memory[1])]
-            self._slot.__set__(obj, (memory[0], known, memory[2]))
+            newer = version is not None and version[0] == (memory[2] or b"")
+            self._slot.__set__(obj, (memory[0], known, version[1] if version is not None and newer else memory[2]))
+
+    def siblings(self, changed: Set[int]) -> set[int]:
+        """The fields that a write of these builds on without writing them: what is unique, or computed, of both."""
+        found: set[int] = set()
+        for group in self._built_together:
+            if not group.isdisjoint(changed):
+                found |= group
+        return found - changed - {0}
+
+    def _check_together(self, indexes: list[Index]) -> None:
+        for index in indexes:
+            for position in index.positions:
+                spec = self.fields[position]
+                if position == 0 or spec.ttl_ms is not None or self._codecs[position].plug is not None:
+                    raise SchemaError(
+                        f"{self.name}.{spec.name} can't be unique together with others: it is the id, has a TTL of its "
+                        "own, or a Codec"
+                    )
 
     def part(self, changes: Mapping[str, object]) -> tuple[M, list[tuple[int, bytes | None]]]:
         """Some fields of a record that is not at hand: their values, validated one by one, and their stored forms.
@@ -156,7 +196,7 @@ class Schema(Generic[M]):
         The values are in an object without any other field, as index entries are made from it. Raises EncodingError for
         a value that its field refuses, QueryError for what can't be changed by itself.
         """
-        self._refuse_parts()
+        self.refuse_parts()
         part: M = self.model.__new__(self.model)
         object.__setattr__(part, "__dict__", {})
         object.__setattr__(part, "__pydantic_fields_set__", set[str]())
@@ -223,7 +263,7 @@ class Schema(Generic[M]):
         """How items of a field are written alone. Raises QueryError for a field without items of one type."""
         found = self._items.get(name)
         if found is None:
-            self._refuse_parts()
+            self.refuse_parts()
             spec = self._spec(name)
             if self.plugged(spec.position) or any(
                 one.depends_on is None or name in one.depends_on for one in self.computed
@@ -237,13 +277,18 @@ class Schema(Generic[M]):
             found = self._items[name] = Items(name, spec.position, schema, self._shape, codec, indexes)
         return found
 
+    def position(self, name: str) -> int:
+        """The place of a field among all. Raises QueryError if there is no such field."""
+        return self._spec(name).position
+
     def _spec(self, name: str) -> FieldSpec:
         spec = next((spec for spec in self.fields if spec.name == name), None)
         if spec is None:
             raise QueryError(f"{self.name} has no field {name!r}; it has {', '.join(s.name for s in self.fields)}")
         return spec
 
-    def _refuse_parts(self) -> None:
+    def refuse_parts(self) -> None:
+        """Raises QueryError if parts of a record can't be judged without the rest."""
         if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
             raise QueryError(
                 f"{self.name} has validators that look at whole records: load the record, change it, and save it"
@@ -330,7 +375,7 @@ class Schema(Generic[M]):
     def _encode_first(self, obj: M) -> list[bytes | None]:
         encode = compile_encoder(self._codecs, self._shape, self._slot)
         if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
-            encode = verified(encode, self._decoder(), len(self.field_ttls), self._codecs, self._shape)
+            encode = verified(encode, self._decoder(), len(self.columns) - len(self.fields), self._codecs, self._shape)
         declared, computed = encode, self.computed
         self.encode = encode if not computed else lambda obj: [*declared(obj), *(one.write(obj) for one in computed)]
         return self.encode(obj)
@@ -340,7 +385,13 @@ class Schema(Generic[M]):
         return self.decode(values, now_ms, key)
 
     def _decoder(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
-        return compile_decoder(self._codecs, [position for position, _ in self.field_ttls], self._shape, self._slot)
+        return compile_decoder(
+            self._codecs,
+            [position for position, _ in self.field_ttls],
+            self._shape,
+            self._slot,
+            versioned=self.versioned,
+        )
 
     def _how_to_index(self, path: str) -> str:
         name, _, rest = path.partition(".")

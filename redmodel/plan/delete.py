@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Any, cast
 
 from redmodel.errors import ReplyError
-from redmodel.model import Model, Schema, schema_of, set_loaded
+from redmodel.model import Model, Schema, loaded_version, schema_of, set_loaded
 from redmodel.plan.commands import procedure
+from redmodel.plan.conflicts import moved_to, refuse_moved
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.get import each_id, find_by_id, get_many, several
 from redmodel.plan.hooks import after, before
@@ -19,8 +20,9 @@ BATCH = 1000
 """Records that travel in one batch."""
 
 
-def _command(schema: Schema[Any], id: bytes) -> Command[Reply]:
-    return procedure(DELETE, (schema.key(id), schema.ids_key, schema.log_key, schema.expires_key), (id,))
+def _command(schema: Schema[Any], id: bytes, version: bytes | None = None) -> Command[Reply]:
+    argv = (id,) if version is None else (id, version)
+    return procedure(DELETE, (schema.key(id), schema.ids_key, schema.log_key, schema.expires_key), argv)
 
 
 def _accept(reply: Reply) -> bool:
@@ -42,12 +44,20 @@ def delete(model: type[Model], id: object) -> Plan[bool]:
     return _accept(reply)
 
 
+def _delete_loaded(schema: Schema[Any], record: Model) -> Plan[bool]:
+    """Delete a record that is at hand; of a versioned model, only as it was loaded."""
+    id = schema.id_of(record)
+    (reply,) = yield Batch((_command(schema, id, loaded_version(record)),))
+    if (moved := moved_to(schema, id, reply)) is not None:
+        raise refuse_moved(schema, record, moved)
+    return _accept(reply)
+
+
 def _delete_hooked(schema: Schema[Any], record: Model) -> Plan[bool]:
     hooks = schema.hooks
     assert hooks is not None
     yield from before(record, hooks, hooks.before_delete, (record,))
-    (reply,) = yield Batch((_command(schema, schema.id_of(record)),))
-    existed = _accept(reply)
+    existed = yield from _delete_loaded(schema, record)
     if existed:
         yield from after(hooks.after_delete, (record,))
     return existed
@@ -61,7 +71,7 @@ def delete_any(record: Model | type[Model], id: object) -> Plan[bool]:
     if schema.hooks is not None:
         existed = yield from _delete_hooked(schema, record)
     else:
-        existed = yield from delete(type(record), schema.id_value(record))
+        existed = yield from _delete_loaded(schema, record)
     set_loaded(record, None)
     return existed
 

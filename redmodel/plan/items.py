@@ -7,8 +7,9 @@ from os import urandom
 from typing import Any, cast
 
 from redmodel.errors import ConnectionFailed, EncodingError, QueryError, ReplyError
-from redmodel.model import Entry, Items, Model, Schema
+from redmodel.model import VERSION, Entry, Items, Model, Schema
 from redmodel.plan.commands import as_raw, procedure
+from redmodel.plan.conflicts import new_version
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.refusal import refused
 from redmodel.plan.repair import spell
@@ -100,11 +101,11 @@ def _change(
 ) -> Plan[bool]:
     spec = schema.fields[field.position]
     at_hand = not isinstance(record, type)
-    nonce = urandom(8)
+    nonce, version = urandom(8), new_version(schema)
     bounds = [b"-" if n is None else b"%d" % n for n in (field.least, field.most, spec.ttl_ms)]
     keys = [schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [schema.side + path + b":" + token for _, path, token, _ in entries]
-    argv = [nonce + operation, spec.stored, field.base, b" ".join([*bounds, b"%d" % len(texts)]), b""]
+    argv = [nonce + operation, spec.stored, field.base, b" ".join([*bounds, b"%d" % len(texts)]), version]
     argv += [b"t" if at_hand else b"", *texts, *map(spell, entries)]
     twice = operation not in (b"a", b"p")
     try:
@@ -118,19 +119,20 @@ def _change(
     why, *rest = cast("list[Any]", reply)
     if why != b"done":
         raise _not_changed(schema, field, id, [why, *rest])
-    changed, _, text = rest
+    changed, before, text = rest
     if not isinstance(record, type):
-        schema.take(record, {field.name: field.read(text)}, {field.position: text})
+        newer = (before, version) if changed else None
+        schema.take(record, {field.name: field.read(text)}, {field.position: text}, newer)
     return bool(changed)
 
 
 def _recall(schema: Schema[Any], raw: bytes, field: bytes, nonce: bytes) -> Plan[Reply]:
     """After a broken connection: the reply that was lost, if the record shows that the item was put there."""
     log: Command[Reply] = Command((b"HGET", schema.log_key, raw), as_raw)
-    text: Command[Reply] = Command((b"HGET", schema.key(raw), field), as_raw)
-    entry, value = yield Batch((log, text))
-    if isinstance(entry, bytes) and entry[:8] == nonce and isinstance(value, bytes):
-        return [b"done", 1, b"", value]
+    fields: Command[Reply] = Command((b"HMGET", schema.key(raw), field, VERSION), as_raw)
+    entry, row = yield Batch((log, fields))
+    if isinstance(entry, bytes) and entry[:8] == nonce and isinstance(row, list) and row[0] is not None:
+        return [b"done", 1, (cast("bytes | None", row[1]) or b"")[16:], row[0]]
     raise ConnectionFailed(
         f"the connection broke while an item was put into {schema.name}.{field.decode()}, and the record doesn't tell "
         f"whether it was: load it, and look"

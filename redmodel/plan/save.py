@@ -14,15 +14,27 @@ from redmodel.errors import (
     RedModelError,
     ReplyError,
 )
-from redmodel.model import Entry, Model, Schema, loaded_values, schema_of, set_loaded
+from redmodel.model import Entry, Model, Schema, loaded_values, loaded_version, schema_of, set_loaded
 from redmodel.plan.commands import hgetall, hset, procedure
+from redmodel.plan.conflicts import (
+    TRIES,
+    Moved,
+    catch_up,
+    field_guards,
+    moved_to,
+    new_version,
+    refuse_moved,
+    version_guard,
+)
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.hooks import after, before
 from redmodel.plan.refusal import refused
 from redmodel.procedures import SAVE
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 OnlyIf: TypeAlias = Literal["new", "exists"] | None
+Guarding: TypeAlias = Literal["none", "changed", "all"]
 Registered: TypeAlias = "set[Schema[Any]]"
 
 BATCH = 1000
@@ -45,29 +57,6 @@ def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
     registered.add(schema)
 
 
-def save_command(
-    schema: Schema[M],
-    obj: M,
-    id: bytes,
-    values: Sequence[bytes | None],
-    known: Sequence[bytes | None] | None,
-    ttl: int | None | Literal["keep"],
-    only_if: OnlyIf,
-) -> Command[Reply]:
-    """The one command that saves a record.
-
-    ``known`` is what the record held when it was loaded: then only what differs travels, and concurrent changes of
-    other fields survive. Without it, the whole record is written.
-    """
-    if known is None:
-        changes = list(enumerate(values))
-    else:
-        changes = [(position, values[position]) for position, value in enumerate(known) if value != values[position]]
-        if changes and len(known) < len(values):  # computed fields are not read
-            changes += list(enumerate(values))[len(known) :]
-    return write_command(schema, obj, id, changes, ttl, only_if, whole=known is None)
-
-
 def write_command(
     schema: Schema[M],
     source: M,
@@ -77,8 +66,14 @@ def write_command(
     only_if: OnlyIf,
     *,
     whole: bool,
+    replacing: bool = False,
+    version: bytes = b"",
+    guards: Sequence[tuple[bytes, bytes]] = (),
 ) -> Command[Reply]:
-    """The one command that writes some fields of a record, or all; ``source`` holds their values for the indexes."""
+    """The one command that writes some fields of a record, or all; ``source`` holds their values for the indexes.
+
+    ``guards`` are columns and what they must hold, or the reply says that the record has moved.
+    """
     names = schema.stored_names
     pairs: list[bytes] = []
     cleared: list[bytes] = []
@@ -94,7 +89,7 @@ def write_command(
     else:
         changed = {position for position, _ in changes}
         for index in schema.indexes:
-            if index.position in changed:
+            if not changed.isdisjoint(index.positions):
                 paths.append(index.path_bytes)
                 entries += index.entries(source)
     expiring: list[bytes] = []
@@ -110,9 +105,10 @@ def write_command(
                 expiring += (column, b"%d" % ttl_ms)
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
     life = schema.life(source, None if whole else {position for position, _ in changes}, ttl)
-    counts = b"%b %d %d %d %d 0" % (life, len(pairs), len(cleared), len(expiring), len(paths))
-    mode = (b"w" if whole else b"p") + _ONLY[only_if]
-    argv: list[bytes] = [urandom(8) + mode, counts, *pairs, *cleared, *expiring, *paths]
+    counts = b"%b %d %d %d %d %d" % (life, len(pairs), len(cleared), len(expiring), len(paths), 2 * len(guards))
+    mode = (b"r" if replacing else b"w" if whole else b"p") + _ONLY[only_if]
+    demands = [word for guard in guards for word in guard]
+    argv: list[bytes] = [urandom(8) + mode + version, counts, *pairs, *cleared, *expiring, *paths, *demands]
     side = schema.side
     for kind, path, token, score in entries:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
@@ -124,9 +120,10 @@ def write_command(
     return procedure(SAVE, keys, argv)
 
 
-def _time_to_live(
+def time_to_live(
     schema: Schema[Any], known: object, ttl: int | None | Literal["model"]
 ) -> int | None | Literal["keep"]:
+    """The time to live that a record is saved with; ``known`` is not None if it is there."""
     if ttl != "model":
         if schema.expires_at is not None:
             name = schema.fields[schema.expires_at].name
@@ -138,41 +135,110 @@ def _time_to_live(
 
 
 class Prepared(NamedTuple):
-    """One record ready to be saved: what its fields will hold, and the command; ``partial`` if only changes travel."""
+    """One record ready to be saved: what its fields will hold, and the command; ``partial`` if only changes travel.
+
+    ``version`` is what it will have, empty if it keeps the one that it has.
+    """
 
     schema: Schema[Any]
     obj: Model
     values: list[bytes | None]
     command: Command[Reply]
     partial: bool
+    version: bytes
 
     def accept(self, reply: Reply) -> bool:
         """Read the reply: True if the record was created; raises what the reply refuses."""
         if isinstance(reply, ReplyError):
             raise reply
         if isinstance(reply, int):
-            set_loaded(self.obj, self.values)
+            set_loaded(self.obj, self.values, self.version or loaded_version(self.obj))
             return reply == 1
+        if (moved := self.moved(reply)) is not None:
+            raise refuse_moved(self.schema, self.obj, moved)
         raise refused(self.schema, self.obj, self.schema.id_value(self.obj), cast("list[bytes]", reply))
+
+    def moved(self, reply: Reply) -> Moved | None:
+        """What the record is now, if the reply says that the command was built on something else."""
+        return moved_to(self.schema, self.schema.id_of(self.obj), reply)
 
 
 def prepare(
-    obj: Model, ttl: int | None | Literal["model"] = "model", only_if: OnlyIf = None, *, whole: bool = False
+    obj: Model,
+    ttl: int | None | Literal["model"] = "model",
+    only_if: OnlyIf = None,
+    *,
+    whole: bool = False,
+    replacing: bool = False,
+    guarding: Guarding = "none",
+    raw: Sequence[bytes | None] | None = None,
 ) -> Prepared:
-    """Make a record ready to be saved: the changes of one that was loaded, else the whole record."""
+    """Make a record ready to be saved: the changes of one that was loaded, else the whole record.
+
+    Of a versioned model, one that was loaded must have its version still, and another one must be new.
+
+    Args:
+        guarding: of a model without versions: demand that the ``"changed"`` fields, or ``"all"``, hold what was loaded.
+        raw: the fields as they are in the hash, where that is known better than from loading.
+    """
     schema: Schema[Any] = schema_of(obj)
     id = schema.id_of(obj)
     values = schema.encode(obj)
     known = loaded_values(obj)
-    if known is not None and (whole or only_if == "new" or known[0] != values[0]):
+    if known is not None and (only_if == "new" or known[0] != values[0]):
         known = None  # another id makes it another record
-    command = save_command(schema, obj, id, values, known, _time_to_live(schema, known, ttl), only_if)
-    return Prepared(schema, obj, values, command, known is not None)
+    version, guards = new_version(schema), list[tuple[bytes, bytes]]()
+    if schema.versioned and known is not None:
+        guards = [version_guard(loaded_version(obj))]
+    elif schema.versioned and only_if is None and not whole:
+        only_if = "new"
+    if whole:
+        known = None
+    if known is None:
+        changes = list(enumerate(values))
+    else:
+        changes = changes_of(known, values)
+        if not changes:
+            version, guards = b"", []
+        elif not schema.versioned:
+            changed = {position for position, _ in changes if position < len(schema.fields)}
+            demanded = schema.siblings(changed)
+            if guarding != "none":
+                demanded |= changed if guarding == "changed" else set(range(1, len(schema.fields)))
+            guards = field_guards(schema, demanded, known if raw is None else raw) if demanded else []
+    life = time_to_live(schema, known, ttl)
+    command = write_command(
+        schema,
+        obj,
+        id,
+        changes,
+        life,
+        only_if,
+        whole=known is None,
+        replacing=replacing,
+        version=version,
+        guards=guards,
+    )
+    return Prepared(schema, obj, values, command, known is not None, version)
+
+
+def changes_of(known: Sequence[bytes | None], values: Sequence[bytes | None]) -> list[tuple[int, bytes | None]]:
+    """What differs from what was loaded; with it all computed fields, which are not read."""
+    changes = [(position, values[position]) for position, value in enumerate(known) if value != values[position]]
+    if changes and len(known) < len(values):
+        changes += list(enumerate(values))[len(known) :]
+    return changes
 
 
 def is_gone(ready: Prepared, only_if: OnlyIf, reply: Reply) -> bool:
     """Whether a record that was loaded has gone since: it is written whole then, so that no half record ever stands."""
-    return ready.partial and only_if is None and isinstance(reply, list) and reply[0] == b"missing"
+    return (
+        ready.partial
+        and only_if is None
+        and not ready.schema.versioned
+        and isinstance(reply, list)
+        and reply[0] == b"missing"
+    )
 
 
 def check_only_if(only_if: OnlyIf) -> None:
@@ -188,25 +254,55 @@ def save(
     only_if: OnlyIf = None,
 ) -> Plan[bool]:
     """Save one record: one round trip (one more for a handle's first save of a model)."""
-    schema = schema_of(obj)
     check_only_if(only_if)
-    if (hooks := schema.hooks) is not None:
+    return (yield from hooked(obj, save_unhooked(obj, registered, ttl, only_if)))
+
+
+def hooked(obj: Model, saving: Plan[R]) -> Plan[R]:
+    """Save a record by this plan, between the hooks of its model."""
+    hooks = schema_of(obj).hooks
+    if hooks is not None:
         yield from before(obj, hooks, hooks.before_save, (obj,))
-    created = yield from _save(obj, registered, ttl, only_if)
+    result = yield from saving
     if hooks is not None:
         yield from after(hooks.after_save, (obj,))
-    return created
+    return result
 
 
-def _save(obj: Model, registered: Registered, ttl: int | None | Literal["model"], only_if: OnlyIf) -> Plan[bool]:
+def save_unhooked(
+    obj: Model, registered: Registered, ttl: int | None | Literal["model"], only_if: OnlyIf
+) -> Plan[bool]:
+    """Save one record, whatever its model's hooks: one round trip."""
     ready = prepare(obj, ttl, only_if)
     if ready.schema not in registered:
         yield from register(ready.schema, registered)
     (reply,) = yield Batch((ready.command,))
-    if is_gone(ready, only_if, reply):
-        ready = prepare(obj, ttl, whole=True)
+    for _ in range(TRIES):
+        moved = None if ready.schema.versioned else ready.moved(reply)
+        if moved is not None:
+            ready = caught_up(ready, moved, ttl, only_if)
+        elif is_gone(ready, only_if, reply):
+            ready = prepare(obj, ttl, whole=True)
+        else:
+            break
         (reply,) = yield Batch((ready.command,))
     return ready.accept(reply)
+
+
+def caught_up(
+    ready: Prepared,
+    moved: Moved,
+    ttl: int | None | Literal["model"],
+    only_if: OnlyIf,
+    *,
+    guarding: Guarding = "none",
+) -> Prepared:
+    """A save made anew after others changed fields that it builds on; the object shows those then."""
+    known = loaded_values(ready.obj)
+    assert known is not None
+    mine = {position for position, _ in changes_of(known, ready.values)}
+    catch_up(ready.schema, ready.obj, moved, mine)
+    return prepare(ready.obj, ttl, only_if, guarding=guarding, raw=moved.raw)
 
 
 def save_many(
@@ -241,9 +337,11 @@ def save_many(
         saved: list[Model] = []
         for (place, ready), reply in zip(prepared, replies, strict=True):
             try:
-                if is_gone(ready, only_if, reply):
-                    set_loaded(ready.obj, None)
-                    yield from _save(ready.obj, registered, ttl, None)
+                gone = is_gone(ready, only_if, reply)
+                if gone or (not ready.schema.versioned and ready.moved(reply) is not None):
+                    if gone:
+                        set_loaded(ready.obj, None)
+                    yield from save_unhooked(ready.obj, registered, ttl, only_if)
                 else:
                     ready.accept(reply)
                 done += 1

@@ -8,11 +8,12 @@ from os import urandom
 from typing import Any, TypeVar, cast
 
 from redmodel.errors import AlreadyExists, ConnectionFailed, EncodingError, QueryError, ReplyError, UniqueViolation
-from redmodel.model import Compare, Model, Schema, schema_of
+from redmodel.model import VERSION, Compare, Model, Schema, loaded_values, loaded_version, schema_of
 from redmodel.plan.commands import as_raw, procedure
+from redmodel.plan.conflicts import TRIES, field_guards, moved_to, new_version, refuse_moved, stale, version_guard
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.find import Selection, find_first
-from redmodel.plan.get import find_by_id
+from redmodel.plan.get import find_by_id, get
 from redmodel.plan.refusal import refused
 from redmodel.plan.save import Registered, register, save, write_command
 from redmodel.procedures import INCREMENT
@@ -31,20 +32,44 @@ def place_of(record: Model | type[Model], id: object) -> tuple[Schema[Any], byte
 def update(
     record: Model | type[Model], id: object, changes: Mapping[str, object], registered: Registered
 ) -> Plan[None]:
-    """Write some fields of a living record, and its index entries: one round trip; raises NotFound."""
+    """Write some fields of a living record, and its index entries: one round trip; raises NotFound.
+
+    Where other fields are unique together with them, those are read first: two round trips.
+    """
     schema, raw, id = place_of(record, id)
     if not changes:
         raise QueryError(f"update() of {schema.name} names no field to change")
     part, stored = schema.part(changes)
     if schema not in registered:
         yield from register(schema, registered)
-    (reply,) = yield Batch((write_command(schema, part, raw, stored, "keep", "exists", whole=False),))
+    version = new_version(schema)
+    at_hand = None if isinstance(record, type) or loaded_values(record) is None else record
+    guards = [version_guard(loaded_version(at_hand))] if schema.versioned and at_hand is not None else []
+    siblings = schema.siblings({position for position, _ in stored})
+    source = part
+    for _ in range(TRIES):
+        demands = guards
+        if siblings:
+            source = yield from get(schema.model, id)
+            demands = [*guards, *field_guards(schema, siblings, loaded_values(source) or ())]
+            source.__dict__.update(part.__dict__)
+        command = write_command(
+            schema, source, raw, stored, "keep", "exists", whole=False, version=version, guards=demands
+        )
+        (reply,) = yield Batch((command,))
+        moved = moved_to(schema, raw, reply)
+        if moved is not None and at_hand is not None and guards:
+            raise refuse_moved(schema, at_hand, moved)
+        if moved is None:
+            break
+    else:
+        raise stale(schema, id, siblings)
     if isinstance(reply, ReplyError):
         raise reply
     if not isinstance(reply, int):
-        raise refused(schema, part, id, cast("list[bytes]", reply))
+        raise refused(schema, source, id, cast("list[bytes]", reply))
     if not isinstance(record, type):
-        schema.take(record, part.__dict__, dict(stored))
+        schema.take(record, part.__dict__, dict(stored), (loaded_version(record) or b"", version))
 
 
 def increment(record: Model | type[Model], id: object, amounts: Mapping[str, int | float]) -> Plan[int | float]:
@@ -63,12 +88,16 @@ def increment(record: Model | type[Model], id: object, amounts: Mapping[str, int
             f"{schema.name}.{name} can't be incremented by {amount!r}", model=schema.name, field=name, value=amount
         )
     index = next((index for index in schema.indexes if index.path == name), None)
+    if schema.siblings({schema.position(name)}):
+        raise QueryError(
+            f"{schema.name}.{name} is unique together with others: a counted value could meet another; save it instead"
+        )
     if index is not None and index.kind != "range":
         raise QueryError(f"{schema.name}.{name} is unique: a counted value could meet another; save it instead")
     keys = [schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [schema.side + index.path_bytes] if index is not None else []
-    nonce = urandom(8)
-    argv = (nonce, name.encode(), repr(amount).encode(), kind.encode(), least, most, b"")
+    nonce, version = urandom(8), new_version(schema)
+    argv = (nonce, name.encode(), repr(amount).encode(), kind.encode(), least, most, version)
     try:
         (reply,) = yield Batch((procedure(INCREMENT, keys, argv),), resend=False)
     except ConnectionFailed:
@@ -78,20 +107,20 @@ def increment(record: Model | type[Model], id: object, amounts: Mapping[str, int
     why, *rest = cast("list[bytes]", reply)
     if why != b"done":
         raise _not_counted(schema, name, id, amount, [why, *rest])
-    value = int(rest[0]) if kind == "i" else float(rest[0])
+    text, before = rest
+    value = int(text) if kind == "i" else float(text)
     if not isinstance(record, type):
-        position = next(spec.position for spec in schema.fields if spec.name == name)
-        schema.take(record, {name: value}, {position: rest[0]})
+        schema.take(record, {name: value}, {schema.position(name): text}, (before, version))
     return value
 
 
 def _recall(schema: Schema[Any], raw: bytes, name: str, nonce: bytes) -> Plan[Reply]:
     """After a broken connection: the reply that was lost, if the record shows that the amount was added."""
     log: Command[Reply] = Command((b"HGET", schema.log_key, raw), as_raw)
-    field: Command[Reply] = Command((b"HGET", schema.key(raw), name.encode()), as_raw)
-    entry, value = yield Batch((log, field))
-    if isinstance(entry, bytes) and entry[:8] == nonce and isinstance(value, bytes):
-        return [b"done", value]
+    fields: Command[Reply] = Command((b"HMGET", schema.key(raw), name.encode(), VERSION), as_raw)
+    entry, row = yield Batch((log, fields))
+    if isinstance(entry, bytes) and entry[:8] == nonce and isinstance(row, list) and row[0] is not None:
+        return [b"done", row[0], (cast("bytes | None", row[1]) or b"")[16:]]
     raise ConnectionFailed(
         f"the connection broke while {schema.name}.{name} was incremented, and the record doesn't tell whether it was: "
         f"load it, and count again if need be"

@@ -39,6 +39,7 @@ def test_both_take_the_same_arguments_and_say_the_same(blocking: type[Any], awai
 @pytest.mark.parametrize(("blocking", "awaiting"), TWINS)
 def test_what_asks_redis_is_awaited_and_the_rest_is_not(blocking: type[Any], awaiting: type[Any]) -> None:
     builders = {
+        "edit",
         "where",
         "order_by",
         "limit",
