@@ -107,7 +107,10 @@ class Conflict(RedModelError):
 
 
 class UniqueViolation(Conflict):
-    """Another record holds the unique value: ``field``, ``value`` and the ``owner``'s id."""
+    """Another record holds the unique value: ``field``, ``value`` and the ``owner``'s id.
+
+    Of fields that are unique together, ``fields`` names each, ``field`` joins them by ``+``, and ``value`` is a tuple.
+    """
 
     def __init__(
         self, message: str, *, model: str = "", field: str = "", value: object = None, owner: str = ""
@@ -117,6 +120,10 @@ class UniqueViolation(Conflict):
         self.field = field
         self.value = value
         self.owner = owner
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(self.field.split("+"))
 
 
 class AlreadyExists(Conflict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 from redmodel.errors import QueryError, SchemaError
 from redmodel.model.indexes import Index
@@ -34,7 +34,7 @@ def rules_of(name: str, bases: Iterable[type[Any]], versioned: Any, unique_toget
     if unique_together is not INHERITED:
         if isinstance(unique_together, str) or not isinstance(unique_together, Sequence):
             raise SchemaError(f'{name}: unique_together= lists groups of fields, as in [("team", "email")].')
-        for group in unique_together:
+        for group in cast("Sequence[Sequence[str]]", unique_together):
             if isinstance(group, str) or len(set(group)) != len(group) or len(group) < 2:
                 raise SchemaError(
                     f"{name}: unique_together= names two or more fields in each group, not {group!r}; one field alone "

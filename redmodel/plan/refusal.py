@@ -50,9 +50,10 @@ def refused(schema: Schema[Any], source: Any, id: object, refusal: list[bytes]) 
     if why == b"unique":
         path, owner = refusal[1].decode(), refusal[3].decode(errors="backslashreplace")
         value = schema.index(path).values(source)[0]
+        names = path.split("+")
+        what = f"{name}.{path} must be unique" if len(names) == 1 else f"{name}: {', '.join(names)} are unique together"
         return UniqueViolation(
-            f"{name}.{path} must be unique: {value!r} belongs to {name} {owner!r}. "
-            f"Load that record and change it, or use another value",
+            f"{what}: {value!r} belongs to {name} {owner!r}. Load that record and change it, or use another value",
             model=name,
             field=path,
             value=value,

@@ -52,11 +52,11 @@ def _merge(schema: Schema[Any], obj: Model, registered: Registered, ttl: Millise
     schema.refuse_parts()
     id, values = schema.id_of(obj), schema.encode(obj)
     given = [spec for spec in schema.fields[1:] if spec.name in obj.__pydantic_fields_set__]
-    positions = [spec.position for spec in given]
-    positions += [one.position for one in schema.affected({spec.name for spec in given})]
-    changes = [(position, values[position]) for position in positions]
+    names = {spec.name for spec in given}
+    changes = [(spec.position, values[spec.position]) for spec in given]
+    computed = [one for one in schema.computed if one.depends_on is None or not one.depends_on.isdisjoint(names)]
     life = time_to_live(schema, values, ttl)
-    siblings = schema.siblings(set(positions))
+    siblings = schema.siblings({spec.position for spec in given})
     source: Any = obj
     reply: Reply = None
     if schema not in registered:
@@ -68,10 +68,11 @@ def _merge(schema: Schema[Any], obj: Model, registered: Registered, ttl: Millise
             if source is None:
                 return False
             guards = field_guards(schema, siblings, loaded_values(source) or ())
-            source.__dict__.update({spec.name: obj.__dict__[spec.name] for spec in given})
+            source.__dict__.update({name: obj.__dict__[name] for name in names})
+        written = [*changes, *((one.position, one.write(source)) for one in computed)]
         version = new_version(schema)
         command = write_command(
-            schema, source, id, changes, life, "exists", whole=False, version=version, guards=guards
+            schema, source, id, written, life, "exists", whole=False, version=version, guards=guards
         )
         (reply,) = yield Batch((command,))
         if moved_to(schema, id, reply) is None:
