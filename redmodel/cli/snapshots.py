@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from redmodel.cli import settings
@@ -16,16 +17,18 @@ from redmodel.cli.output import Form, Table, emit, note
 from redmodel.cli.spelling import size, spell_key, took
 from redmodel.cli.tree import progress
 from redmodel.database.backend import open_backend
+from redmodel.database.database import Database
 from redmodel.engine.engine import Engine, now_ms
 from redmodel.engine.storage import open_storage
 from redmodel.engine.storage.dump import dump_key
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.rdb import Entry, Report, load_into, payload, read, save_from
 from redmodel.engine.storage.rdb.writing import SnapshotWriter
+from redmodel.engine.storage.shared import ReadOnlyLog
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.stream import Stream
 from redmodel.engine.values.types import TYPE_NAMES
-from redmodel.errors import ReplyError
+from redmodel.errors import ReplyError, StoreLocked
 
 if TYPE_CHECKING:
     from redmodel.database.url import Target
@@ -39,22 +42,19 @@ def load(file: str, url: str | None, directory: str | None, *, write: bool, repl
     url, target = settings.target_of(_place(url, directory))
     _no_memory(target)
     began = time.perf_counter()
-    with progress("read", "bytes") as advance:
-        report, entries = read(file, now_ms(), progress=advance)
-    _tell(report, entries, form)
+    groups = _Groups()
+    with progress("read", "bytes") as advance:  # to its end, where the checksum is, before anything is written
+        report = read(file, groups.add, now_ms(), progress=advance)
+    _tell(report, groups, form)
     for warning in report.warnings:
         note(f"{file}: {warning}")
     where = target.place
     if not write:
         note(f"nothing was written: --write loads these {report.keys:,} keys into {where}")
         return CLEAN
-    if target.kind == "embedded":
-        del entries  # what loads the file reads it itself, when it has the store
-        with _engine(target) as engine:
-            load_into(engine, file, replace=replace)
-    else:
+    if target.kind != "embedded" or not _load_alone(target, file, replace=replace):
         with _connection(url) as client:
-            _load_into_server(client, entries, replace=replace, where=where)
+            _load_into_server(client, file, replace=replace, where=where)
     note(f"loaded {report.keys:,} keys into {where} in {took(time.perf_counter() - began)}")
     return CLEAN
 
@@ -68,9 +68,7 @@ def save(file: str, url: str | None, directory: str | None, *, replace: bool) ->
         raise Refused(f"{path} is there already: --replace writes over it")
     began = time.perf_counter()
     if target.kind == "embedded":
-        with _engine(target) as engine, progress("save", "keys") as advance:
-            keys = sum(len(database.values) for database in engine.databases)
-            written = save_from(engine, path, progress=lambda done: advance(done, keys))
+        keys, written = _save_from_store(target, path)
     else:
         with _connection(url) as client, progress("save", "keys") as advance:
             keys, written = _save_from_server(client, path, advance)
@@ -92,13 +90,51 @@ def _no_memory(target: Target) -> None:
         raise Refused("memory:// ends with this command: name a store with --dir, or a server with --url")
 
 
-@contextmanager
-def _engine(target: Target) -> Generator[Engine]:
-    """The embedded store itself, open in this process alone."""
-    with open_storage(target.path, appendfsync=target.appendfsync) as storage:
+class _Groups:
+    """How many keys of which type there are in which database, and how many of them expire."""
+
+    def __init__(self) -> None:
+        self.keys: Counter[tuple[int, str]] = Counter()
+        self.timed: Counter[tuple[int, str]] = Counter()
+
+    def add(self, entry: Entry) -> None:
+        group = entry.database, TYPE_NAMES[type(entry.value)].decode()
+        self.keys[group] += 1
+        if entry.deadline is not None:
+            self.timed[group] += 1
+
+
+def _load_alone(target: Target, file: str, *, replace: bool) -> bool:
+    """Load a file into a store that nobody has open, all of it or nothing; False if somebody has."""
+    try:
+        storage = open_storage(target.path, appendfsync=target.appendfsync)
+    except StoreLocked as locked:
+        note(f"the keys go one after the other through process {locked.pid}, which has the store open")
+        return False
+    with storage:
         engine = Engine(storage=storage)
         try:
-            yield engine
+            load_into(engine, file, replace=replace)
+        finally:
+            engine.close()
+    return True
+
+
+def _save_from_store(target: Target, path: Path) -> tuple[int, int]:
+    """Save a store as it is at one moment, without a change in it, also while others use it; keys and bytes."""
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent) as beside:
+        try:
+            storage = ReadOnlyLog(target.path)
+        except StoreLocked:
+            place = Path(beside) / "copy"
+            with Database(str(target)) as db:
+                db.backup(place)
+            storage = ReadOnlyLog(place)
+        engine = Engine(storage=storage)
+        try:
+            with progress("save", "keys") as advance:
+                keys = sum(len(database.values) for database in engine.databases)
+                return keys, save_from(engine, path, progress=lambda done: advance(done, keys))
         finally:
             engine.close()
 
@@ -115,13 +151,11 @@ def _connection(url: str) -> Generator[Any]:
         backend.close()
 
 
-def _tell(report: Report, entries: list[Entry], form: Form) -> None:
+def _tell(report: Report, groups: _Groups, form: Form) -> None:
     """Show what the file holds: keys of each type in each database."""
-    found = Counter((entry.database, TYPE_NAMES[type(entry.value)].decode()) for entry in entries)
-    timed = Counter((e.database, TYPE_NAMES[type(e.value)].decode()) for e in entries if e.deadline is not None)
     rows = [
-        {"database": database, "type": kind, "keys": count, "with_ttl": timed[database, kind]}
-        for (database, kind), count in sorted(found.items())
+        {"database": database, "type": kind, "keys": count, "with_ttl": groups.timed[database, kind]}
+        for (database, kind), count in sorted(groups.keys.items())
     ]
 
     def table() -> Table:
@@ -154,33 +188,39 @@ def _databases(client: Any) -> dict[int, int]:
     return {int(name[2:]): about["keys"] for name, about in info.items() if re.fullmatch(r"db\d+", name)}
 
 
-def _load_into_server(client: Any, entries: list[Entry], *, replace: bool, where: str) -> None:
+def _load_into_server(client: Any, file: str, *, replace: bool, where: str) -> None:
     keys = sum(_databases(client).values())
     if keys and not replace:
         raise Refused(f"{where} holds {keys:,} keys: --replace deletes them first")
     if keys:
         client.flushall()
+    batch: list[Entry] = []
     timeless = 0
-    with progress("load", "keys") as advance:
-        for start in range(0, len(entries), _BATCH):
-            batch = entries[start : start + _BATCH]
-            pipe = client.pipeline(transaction=False)
-            timed: list[int] = []
-            for number, entry in enumerate(batch):
-                version = 10 if type(entry.value) is Stream else _OLD
-                value = entry.value
-                fields = dict(value) if type(value) is ExpiringHash else None
-                pipe.execute_command("SELECT", entry.database)
-                pipe.restore(entry.key, entry.deadline or 0, payload.dump(fields or value, version), absttl=True)
-                if fields is not None:
-                    timed.append(number)
-            replies = pipe.execute(raise_on_error=False)[1::2]
-            for entry, reply in zip(batch, replies, strict=True):
-                if isinstance(reply, Exception):
-                    raise ReplyError(f"{reply}: at the key {spell_key(entry.key)}; what came before it is loaded")
-            for number in timed:
-                timeless += not _set_field_deadlines(client, batch[number])
-            advance(start + len(batch), len(entries))
+
+    def send() -> None:
+        nonlocal timeless
+        pipe = client.pipeline(transaction=False)
+        for entry in batch:
+            version = 10 if type(entry.value) is Stream else _OLD
+            plain = dict(entry.value) if type(entry.value) is ExpiringHash else entry.value
+            pipe.execute_command("SELECT", entry.database)
+            pipe.restore(entry.key, entry.deadline or 0, payload.dump(plain, version), absttl=True)
+        replies = pipe.execute(raise_on_error=False)[1::2]
+        for entry, reply in zip(batch, replies, strict=True):
+            if isinstance(reply, Exception):
+                raise ReplyError(f"{reply}: at the key {spell_key(entry.key)}; what came before it is loaded")
+            if type(entry.value) is ExpiringHash:
+                timeless += not _set_field_deadlines(client, entry)
+        batch.clear()
+
+    def add(entry: Entry) -> None:
+        batch.append(entry)
+        if len(batch) == _BATCH:
+            send()
+
+    with progress("load", "bytes") as advance:
+        read(file, add, now_ms(), progress=advance)
+        send()
     if timeless:
         note(f"{where} has no times to live for fields (Redis 7.4 has): {timeless:,} hashes keep all fields")
 

@@ -62,6 +62,40 @@ def test_recover(cli: Cli, running: str) -> None:
     assert "only an embedded store" in cli("recover", "--url", "redis://localhost:1").err
 
 
+def test_export_of_a_running_store(cli: Cli, running: str, tmp_path: Path) -> None:
+    dump = tmp_path / "dump.rdb"
+    assert cli("export", "--rdb", str(dump), "--url", running).code == 0
+    assert [path.name for path in tmp_path.iterdir() if "dump" in path.name] == ["dump.rdb"]
+    assert cli("import", str(dump), "--dir", str(tmp_path / "copy"), "--write").code == 0
+    with Database(f"embedded://{tmp_path / 'copy'}") as db:
+        assert db.count(Customer) == 11
+
+
+def test_import_into_a_running_store(cli: Cli, running: str, tmp_path: Path) -> None:
+    dump = tmp_path / "dump.rdb"
+    cli("export", "--rdb", str(dump), "--url", running)
+    with Database(running) as db:
+        db.client.flushall()
+        said = cli("import", str(dump), "--url", running, "--write")
+        assert said.code == 0
+        assert "which has the store open" in said.err
+        assert db.count(Customer) == 11
+    refused = cli("import", str(dump), "--url", running, "--write")
+    assert refused.code == 2
+    assert "--replace deletes them first" in refused.err
+
+
+def test_export_of_a_closed_store_changes_nothing_in_it(cli: Cli, store: str, tmp_path: Path) -> None:
+    directory = Path(store.removeprefix("embedded://"))
+
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+    before = files()
+    assert cli("export", "--rdb", str(tmp_path / "dump.rdb"), "--url", store).code == 0
+    assert files() == before
+
+
 def test_backup_of_a_closed_store(cli: Cli, store: str, tmp_path: Path) -> None:
     assert cli("backup", str(tmp_path / "copy"), "--url", store).code == 0
     with Database(f"embedded://{tmp_path / 'copy'}") as db:

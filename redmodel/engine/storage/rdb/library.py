@@ -66,7 +66,8 @@ def load_into(
         _check_empty(engine)
     with engine.exclusively() as context:
         now = context.now()
-    report, entries = read(path, now, files=files, progress=progress)
+    entries: list[Entry] = []
+    report = read(path, entries.append, now, files=files, progress=progress)
     highest = max((entry.database for entry in entries), default=0)
     if highest >= len(engine.databases):
         raise StorageError(
@@ -92,15 +93,20 @@ def load_into(
 
 def read(
     path: str | PathLike[str],
+    visit: Callable[[Entry], None],
     now: int | None = None,
     *,
     files: FileSystem | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Report, list[Entry]]:
-    """Read an RDB file to its end, and give what was found in it and all its keys.
+) -> Report:
+    """Read an RDB file to its end, and show each of its keys; returns what else was found in it.
+
+    No more is kept than one key and a piece of the file. Its checksum stands at its end: until then the keys may be
+    damaged.
 
     Args:
         path: the file.
+        visit: called with each key in the order of the file.
         now: unix milliseconds; keys that have expired by then are left out. None gives all keys.
         files: the disk; the real one by default.
         progress: told from time to time how many bytes of how many are read.
@@ -115,12 +121,12 @@ def read(
         fd = files.open_read(path)
         try:
             reader = SnapshotReader(files, fd, path)
-            entries: list[Entry] = []
+            report = reader.report
             for entry in reader.entries(now):
-                entries.append(entry)
-                if progress is not None and not len(entries) % _STEP:
-                    progress(reader.offset, reader.report.size)
-            return reader.report, entries
+                visit(entry)
+                if progress is not None and not report.keys % _STEP:
+                    progress(reader.offset, report.size)
+            return report
         finally:
             files.close(fd)
     except OSError as error:
