@@ -126,7 +126,7 @@ def test_delete_and_touch_say_whether_there_was_a_record() -> None:
     assert run(touch(Session, "1", "model"), Replies([1])) is True
     executor = Replies([1])
     run(touch(Session, "1", None), executor)
-    assert executor.asked[0][-1] == b"-"
+    assert executor.asked[0][-2:] == (b"-", b"t")
 
 
 def test_a_page_is_one_call_of_one_procedure() -> None:
