@@ -85,7 +85,16 @@ def test_a_snapshot_is_one_moment_whatever_happens_after_it() -> None:
 
 def test_every_type_can_be_kept() -> None:
     engine, session = Engine(), Session()
-    lines = ("SET a 1", "HSET b f 1", "SADD c a", "ZADD d 1 a", "RPUSH e a", "XADD f 1-1 f v")
+    lines = (
+        "SET a 1",
+        "HSET b f 1",
+        "SADD c a",
+        "ZADD d 1 a",
+        "RPUSH e a",
+        "XADD f 1-1 f v",
+        "HSET g f 1",
+        "HPEXPIRE g 100000 FIELDS 1 f",
+    )
     for line in lines:
         run(engine, session, line)
     kinds = {type(value) for value in engine.databases[0].values.values()}
