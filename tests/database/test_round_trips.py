@@ -38,9 +38,17 @@ class Shelf(Model, prefix="trip-shelves"):
     slots: dict[str, int] = Field(default_factory=dict)
 
 
+class Leaf(Model, prefix="trip-leaves", versioned=True, unique_together=[("book", "place")]):
+    book: str = "a"
+    place: int = 1
+    text: str = "a"
+
+
 def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], object], int]]:
     """Each verb's call and the round trips that it may take."""
     loaded = user(1, id="1")
+    leaf = Leaf(id="1")
+    save(leaf)
     fresh = iter(user(n, id=str(n)) for n in range(100, 200))
 
     def change() -> object:
@@ -65,6 +73,13 @@ def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], obj
         "add": (lambda: db.add(User, "1", tags="e"), 1),
         "discard": (lambda: db.discard(User, "1", tags="a"), 1),
         "put": (lambda: db.put(Shelf, "1", slots={"a": 1}), 1),
+        "upsert": (lambda: db.upsert(Shelf(id="1", slots={"b": 2})), 1),
+        "replace": (lambda: db.replace(Shelf(id="1")), 1),
+        "modify": (lambda: db.modify(Shelf, "1", lambda shelf: shelf.slots.update(c=3)), 2),
+        "update of a versioned record": (lambda: db.update(leaf, text="b"), 1),
+        "save of a versioned record": (lambda: (setattr(leaf, "text", leaf.text + "c"), save(leaf)), 1),
+        "update of some that are unique together": (lambda: db.update(Leaf, "1", place=5), 2),
+        "update of all that are unique together": (lambda: db.update(Leaf, "1", place=5, book="b"), 1),
         "touch": (lambda: db.touch(Session, "1"), 1),
         "refresh": (lambda: db.refresh(loaded), 1),
         "page": (lambda: db.find(User, User.age > 3, User.name == "N1").order_by(-User.age).page(size=20), 1),
