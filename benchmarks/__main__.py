@@ -11,7 +11,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import commands, models, startup
+from benchmarks import commands, large, models, startup
 from benchmarks.hand import Hand
 from benchmarks.rounds import measure, table
 from redmodel import Database
@@ -63,13 +63,27 @@ def engine_commands(rounds: int) -> str:
     """Single commands: the engine's own call and fakeredis through its client."""
     import fakeredis
 
-    return table([measure(case, rounds) for case in commands.cases(fakeredis.FakeRedis(), 0.1)])
+    return table([measure(case, rounds) for case in commands.cases(fakeredis.FakeRedis(), 0.067)])
+
+
+def engine_and_server(rounds: int) -> str:
+    """Large collections: the engine's own call, and redis-server asked through redis-py over a unix socket."""
+    import redis
+
+    binary = redis7_binary()
+    if binary is None:
+        return "No redis-server 7 was found."
+    with RealServer(binary) as server:
+        client = redis.Redis(unix_socket_path=server.socket_path)
+        timed = table([measure(case, rounds) for case in large.cases(client, 3.0)])
+        return f"{timed}\n\n{large.memory(client)}"
 
 
 PARTS = {
     "models": ("On redis-server over a unix socket: redmodel and hand-written redis-py", on_redis),
     "embedded": ("Without a server: redmodel on the embedded engine, hand-written redis-py on fakeredis", embedded),
     "commands": ("Single commands: engine.execute and fakeredis through its client", engine_commands),
+    "large": ("Large collections: engine.execute, and redis-server through redis-py", engine_and_server),
     "startup": ("Start-up", startup.report),
 }
 

@@ -80,6 +80,32 @@ def cases(fake: Any, target: float) -> list[Case]:
             ),
             200,
         ),
+        (
+            "HGET",
+            pair(
+                lambda: ask(b"HGET", b"h:%d" % next(numbers), b"field3"),
+                lambda: fake.hget(f"h:{next(numbers)}", "field3"),
+            ),
+            500,
+        ),
+        (
+            "ZRANGE, 10 of 10,000",
+            pair(lambda: ask(b"ZRANGE", b"z", b"500", b"509"), lambda: fake.zrange("z", 500, 509)),
+            500,
+        ),
+        (
+            "LPUSH",
+            pair(lambda: ask(b"LPUSH", b"l", b"%d" % next(new)), lambda: fake.lpush("l", next(new))),
+            500,
+        ),
+        (
+            "XADD",
+            pair(
+                lambda: ask(b"XADD", b"x", b"*", b"f", b"%d" % next(new)),
+                lambda: fake.xadd("x", {"f": next(new)}),
+            ),
+            200,
+        ),
         ("INCR", pair(lambda: ask(b"INCR", b"n"), lambda: fake.incr("n")), 500),
     ]
     ask(b"COPY", b"z", b"z2")

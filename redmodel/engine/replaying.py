@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
+from redmodel.engine.values.field_names import shared
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.errors import ReplyError, StorageError
 
@@ -60,7 +61,7 @@ def _run(context: Context, commands: dict[bytes, Command], storage: Storage) -> 
         elif name == b"HSET" and len(args) > 3 and not len(args) % 2:
             fields = values.get(args[1])
             if fields is None:
-                values[args[1]] = dict(zip(args[2::2], args[3::2], strict=True))
+                values[args[1]] = dict(zip(shared(args[2::2]), args[3::2], strict=True))
                 continue
             if type(fields) is dict:
                 if len(args) == 4:

@@ -12,6 +12,7 @@ from redmodel.engine.conversions import shrink_hash
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Pairs, Reply
 from redmodel.engine.values.expiring_hash import ExpiringHash
+from redmodel.engine.values.field_names import shared
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -40,17 +41,18 @@ _MOST_REPEATED = -(2**27)
 def hset(context: Context, args: Args) -> Reply:
     if len(args) & 1:
         raise texts.arity(b"hset")
-    key = args[1]
+    key, names, values = args[1], args[2::2], args[3::2]
     fields = context.hash_at(key)
     if fields is None:
         context.notify(b"new", key)
-        fields = context.database.values[key] = {}
+        fields = context.database.values[key] = dict(zip(shared(names), values))  # noqa: B905 (the arity was checked)
+        context.touch(key, b"hset")
+        return len(fields)
     before = len(fields)
-    if before:
-        shrink_hash(context, key, fields, args[2::2])
-    fields.update(zip(args[2::2], args[3::2]))  # noqa: B905 (the arity was checked)
+    shrink_hash(context, key, fields, names)
+    fields.update(zip(names, values))  # noqa: B905
     if type(fields) is not dict:
-        _forget(fields, args[2::2])
+        _forget(fields, names)
     context.touch(key, b"hset")
     return len(fields) - before
 

@@ -188,6 +188,10 @@ def _answer(context: Context, args: Args, by: bytes | None, reverse: bool | None
 
 @TABLE.handles("ZRANGE")
 def zrange(context: Context, args: Args) -> Reply:
+    if len(args) == 4:
+        start, end = integer(args[2]), integer(args[3])
+        zset = context.sorted_set_at(args[1])
+        return [] if zset is None else zset.members(*_rank_ranks(zset, start, end, reverse=False))
     return _answer(context, args, None, None)
 
 

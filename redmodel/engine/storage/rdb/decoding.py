@@ -17,6 +17,7 @@ from redmodel.engine.storage.rdb import codes, packed
 from redmodel.engine.storage.rdb.primitives import BadData, NeedMore, read_count, read_length, read_string
 from redmodel.engine.storage.rdb.streams import stream_decoder
 from redmodel.engine.values.expiring_hash import ExpiringHash
+from redmodel.engine.values.field_names import shared
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.types import Value
 
@@ -79,7 +80,7 @@ def _hash(buffer: bytes, position: int) -> tuple[dict[bytes, bytes], int]:
 def _pairs(parts: list[bytes], position: int) -> dict[bytes, bytes]:
     if len(parts) % 2:
         raise BadData(position, "a field without its value")
-    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    found = dict(zip(shared(parts[::2]), parts[1::2], strict=True))
     if 2 * len(found) != len(parts):
         raise BadData(position, "a hash that holds a field twice")
     return found
