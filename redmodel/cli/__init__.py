@@ -12,12 +12,12 @@ from collections.abc import Sequence
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; ``args`` are the process's own by default."""
+    words = sys.argv[1:] if args is None else list(args)
     try:
-        words = sys.argv[1:] if args is None else list(args)
-        if words[:1] == ["serve"] and not {"--help", "-h"} & set(words):
+        if words[:1] == ["serve"] and not {"--help", "-h"}.intersection(words):
             from redmodel.server.program import main as serve
 
-            return serve(words[1:])  # its options are redis-server's, which typer need not know
+            return serve(words[1:])  # what app's serve does, without the time that typer takes to start
         from redmodel.cli.app import run
 
         return run(args)

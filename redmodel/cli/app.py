@@ -466,6 +466,29 @@ def index_repair(
     _end(guard(body))
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+def serve(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE] [--DIRECTIVE VALUE]...",
+            help="A redis.conf, and redis-server's own directives; a single - reads more of them from stdin.",
+        ),
+    ] = None,
+) -> None:
+    """Serve the embedded engine as a Redis server, in the foreground, until SIGTERM or Ctrl-C.
+
+    \b
+      redmodel serve --port 7000 --appendonly yes --dir ./data
+      redmodel serve redis.conf --loglevel verbose
+      redmodel serve --port 0 --unixsocket ./redis.sock --requirepass "$PASSWORD"
+    """
+    from redmodel.server.program import main
+
+    _end(main([*(words or ()), *context.args]))
+
+
 def run(args: Sequence[str] | None) -> int:
     """Read the arguments, run the command, and return the exit code."""
     given = list(sys.argv[1:] if args is None else args)

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from redmodel.engine import texts
+from redmodel.engine.registry import subcommand
 from redmodel.engine.values.encodings import encoding
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
@@ -286,7 +287,12 @@ class Context:
     def run(self, command: Command, args: Args) -> Reply:
         """Run one command inside another (a transaction's, a procedure's), with its own account of effects."""
         try:
-            if self.session.counted:
+            session = self.session
+            if session.counted:
+                if command.subcommands and len(args) > 1:
+                    command = subcommand(command, args)
+                if session.user is not None and not session.user.everything:
+                    self.engine.gate.permit(session, command, args, where="multi")
                 return self.engine.gate.call(self, command, args)
             return command.handler(self, args)
         finally:

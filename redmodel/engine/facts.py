@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 _CATEGORIES = (
@@ -20,7 +20,7 @@ _CATEGORIES = (
 @cache
 def facts() -> dict[str, dict[str, Any]]:
     """Every command and subcommand of Redis 7.0 by its full name: ``acl``, ``tips``, ``specs`` and ``doc``."""
-    loaded: dict[str, dict[str, Any]] = json.loads(files("redmodel.engine").joinpath("facts.json").read_bytes())
+    loaded: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("facts.json").read_bytes())
     return loaded
 
 

@@ -17,6 +17,14 @@ class _Violation(Exception):
     """The text after ``Protocol error:``."""
 
 
+class _Untrusted(_Violation):
+    """Too much for somebody who has not said who it is; ``position`` is where reading can go on."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
 class RequestParser:
     """A push parser of one connection's requests, arrays of bulk strings or inline lines.
 
@@ -66,6 +74,10 @@ class RequestParser:
         requests: list[list[bytes]] = []
         try:
             position = self._parse(data, requests)
+        except _Untrusted as violation:
+            self.error = f"Protocol error: {violation}"
+            self._rest = data[violation.position :]
+            return requests
         except _Violation as violation:
             self.error = f"Protocol error: {violation}"
             self._rest, self._args, self._missing = b"", [], 0
@@ -77,6 +89,15 @@ class RequestParser:
         else:
             self._rest = data[position:]
         return requests
+
+    def trust(self) -> list[list[bytes]]:
+        """The client has said who it is: give the requests that were too large for a stranger."""
+        self.trusted = True
+        if self.error is None or "unauthenticated" not in self.error:
+            return []
+        self.error = None
+        rest, self._rest = self._rest, b""
+        return self.feed(rest)
 
     def _parse(self, data: bytes, requests: list[list[bytes]]) -> int:
         """Parse what is whole; returns where the unfinished argument or line begins."""
@@ -99,7 +120,8 @@ class RequestParser:
                 head = data[position:eol]
                 missing = counts.get(head) or self._count(head)
                 if missing > 10 and not self.trusted:
-                    raise _Violation("unauthenticated multibulk length")
+                    self._args, self._missing = [], 0
+                    raise _Untrusted("unauthenticated multibulk length", position)
                 position = eol + 2
                 if not missing:
                     continue
@@ -113,6 +135,9 @@ class RequestParser:
                 length = lengths.get(data[position:eol], -1)
                 if length < 0:
                     length = self._length(data, position, eol)
+                    if length > 16384 and not self.trusted:
+                        self._args, self._missing = args, missing
+                        raise _Untrusted("unauthenticated bulk length", position)
                 begin = eol + 2
                 stop = begin + length
                 if stop + 2 > end:
@@ -141,8 +166,6 @@ class RequestParser:
         length = strict_integer(data[position + 1 : eol]) if eol - position <= 24 else None
         if length is None or not 0 <= length <= self._max_bulk:
             raise _Violation("invalid bulk length")
-        if length > 16384 and not self.trusted:
-            raise _Violation("unauthenticated bulk length")
         return length
 
     def _inline(self, data: bytes, position: int, requests: list[list[bytes]]) -> int:

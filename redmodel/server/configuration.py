@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
+from redmodel.engine.access.control import AccessControl
+from redmodel.engine.access.users import merge_selectors
+from redmodel.engine.commands.tables import COMMANDS
+from redmodel.engine.engine import Engine
 from redmodel.engine.settings import Settings
 from redmodel.engine.settings.file import BadConfig, Line, directives, options_text
 from redmodel.engine.settings.settings import SettingError, UnknownSetting
@@ -31,6 +35,7 @@ class Configuration(NamedTuple):
     users: list[Line]  #: the ``user`` lines
     renamed: list[Line]  #: the ``rename-command`` lines
     notes: list[str]  #: what is accepted and not obeyed
+    given: bool  #: whether there was a file, an option or stdin
 
 
 def read(arguments: Sequence[str], stdin: TextIO) -> Configuration:
@@ -52,15 +57,18 @@ def read(arguments: Sequence[str], stdin: TextIO) -> Configuration:
         text += "\n" + stdin.read() if text else stdin.read()
     if arguments:
         text += ("\n" if text else "") + options_text(arguments)
-    configuration = Configuration(Settings(), [], [], [])
+    configuration = Configuration(Settings(), [], [], [], bool(text))
     if path is not None:
         configuration.settings.file = str(path)
     saves = False
+    access = AccessControl(configuration.settings)
     for line in directives(text):
         name, *words = line.words
         if name == "user":
+            _check_user(access, line)
             configuration.users.append(line)
         elif name == "rename-command" and len(words) == 2:
+            _check_rename(configuration, line)
             configuration.renamed.append(line)
         elif name in _ELSEWHERE:
             raise BadConfig(line.number, line.text, f"{name} is not supported by this server")
@@ -96,6 +104,58 @@ def _take(configuration: Configuration, line: Line, name: str, words: list[str])
         raise BadConfig(line.number, line.text, error.reason) from None
     except OSError as error:
         raise BadConfig(line.number, line.text, error.strerror or str(error)) from None
+
+
+def _check_user(access: AccessControl, line: Line) -> None:
+    words = [word.encode("utf-8", "surrogateescape") for word in line.words]
+    if len(words) < 2:
+        raise BadConfig(line.number, line.text, "wrong number of arguments")
+    if words[1] in access.users and words[1] != b"default":
+        raise BadConfig(line.number, line.text, "Duplicate user found. A user can only be defined once in config files")
+    user = access.new(words[1])
+    where = line.words[0]
+    try:
+        for at, rule in enumerate(merge_selectors(words[2:])):
+            where = line.words[at]  # as Redis, which counts from the line's first word
+            user.apply(rule)
+    except ValueError as error:
+        raise BadConfig(line.number, line.text, f"Error in user declaration '{where}': {error}") from None
+    access.users[words[1]] = user
+
+
+def _check_rename(configuration: Configuration, line: Line) -> None:
+    names = {name.lower() for name in COMMANDS}
+    for earlier in configuration.renamed:
+        names.discard(earlier.words[1].lower().encode())
+        names.add(earlier.words[2].lower().encode())
+    if line.words[1].lower().encode() not in names:
+        raise BadConfig(line.number, line.text, "No such command in rename-command")
+    if line.words[2] and line.words[2].lower().encode() in names:
+        raise BadConfig(line.number, line.text, "Target command name already exists")
+
+
+def set_up(engine: Engine, configuration: Configuration) -> None:
+    """Give an engine the users and the names of commands that were read.
+
+    Raises:
+        RuleError: the aclfile is wrong.
+        OSError: it can't be read.
+    """
+    access = engine.access
+    if configuration.users:
+        lines = [[word.encode("utf-8", "surrogateescape") for word in line.words] for line in configuration.users]
+        access.replace(access.parse(enumerate(lines, 1)))
+    if configuration.settings.text("aclfile"):
+        access.load()
+    if configuration.renamed:
+        commands = dict(engine.commands)
+        for line in configuration.renamed:
+            old, new = (word.encode("utf-8", "surrogateescape") for word in line.words[1:])
+            command = commands.pop(old.lower())
+            commands.pop(old.upper())
+            if new:
+                commands[new.lower()] = commands[new.upper()] = command
+        engine.commands = commands
 
 
 def fatal(error: BadConfig) -> str:

@@ -239,6 +239,11 @@ class ClientConnection(asyncio.Protocol):
             self._send(replies)
         if backlog or self._closing or self._held or self._waiter is not None:
             return
+        if not self._parser.trusted and self._trusted():
+            self._backlog += self._parser.trust()
+            if self._backlog:
+                self._run()
+                return
         if self._parser.error is not None:
             logger.info("%s: %s", self.session.address.decode(), self._parser.error)
             self._send([WRITERS[2].write(ReplyError(f"ERR {self._parser.error}"))])

@@ -62,7 +62,9 @@ class Output:
         if self.inbox:
             parts = [*self.taken(), *parts]
         if not self._transport.is_closing():
-            self._transport.write(b"".join(parts) if len(parts) > 1 else parts[0])
+            data = b"".join(parts) if len(parts) > 1 else parts[0]
+            self._engine.statistics.written_bytes += len(data)
+            self._transport.write(data)
             if self._transport.get_write_buffer_size():
                 self._check()
 

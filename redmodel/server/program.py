@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from redmodel.engine.access.control import RuleError
 from redmodel.engine.engine import Engine
 from redmodel.engine.settings.file import BadConfig
 from redmodel.engine.shutdown import Shutdown, ShutdownRefused
@@ -21,7 +22,7 @@ from redmodel.engine.storage import open_storage
 from redmodel.engine.storage.rdb.library import load_into
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import StorageError
-from redmodel.server.configuration import Configuration, fatal, read
+from redmodel.server.configuration import Configuration, fatal, read, set_up
 from redmodel.server.listener import Listener
 from redmodel.server.logs import LEVELS, LogFile, logger, notice
 from redmodel.server.tls import TlsError, tls_context
@@ -82,7 +83,7 @@ class _Program:
         logger.warning(
             "Redis version=%s, bits=64, commit=00000000, modified=0, pid=%d, just started", REDIS_VERSION, os.getpid()
         )
-        logger.warning("Configuration loaded" if settings.file or len(sys.argv) > 2 else _NO_FILE)
+        logger.warning("Configuration loaded" if self._configuration.given else _NO_FILE)
         self._log.redis_format.role = "M"
         for note in self._configuration.notes:
             logger.warning("%s", note)
@@ -115,6 +116,11 @@ class _Program:
         except StorageError as error:
             logger.warning("Fatal error loading the DB: %s. Exiting.", error)
             return 1
+        try:
+            set_up(engine, self._configuration)
+        except (RuleError, OSError) as error:
+            logger.warning("Aborting Redis startup because of ACL errors: %s", error)
+            return 1
         listener = Listener.of_settings(engine, tls)
         try:
             await listener.start()
@@ -123,6 +129,7 @@ class _Program:
             logger.warning("Failed listening on port %d (TCP), aborting.", settings.number("port"))
             engine.close()
             return 1
+        ended = self._end_on_signals(engine)
         pidfile = settings.text("pidfile")
         if pidfile:
             self._write_pid(Path(pidfile))
@@ -130,7 +137,7 @@ class _Program:
             notice("Ready to accept connections")
         if listener.unixsocket:
             notice("The server is now ready to accept connections at %s", settings.text("unixsocket"))
-        code = await self._until_shutdown(engine)
+        await ended
         if pidfile:
             notice("Removing the pid file.")
             self._remove(Path(pidfile))
@@ -139,9 +146,10 @@ class _Program:
         await listener.stop()
         engine.close()
         logger.warning("Redis is now ready to exit, bye bye...")
-        return code
+        return 0
 
-    async def _until_shutdown(self, engine: Engine) -> int:
+    def _end_on_signals(self, engine: Engine) -> asyncio.Future[None]:
+        """What is done when the server is to end, by SHUTDOWN or by a signal."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
@@ -155,8 +163,7 @@ class _Program:
         engine.shutdown.end = ask
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number, engine.shutdown)
-        await ended
-        return 0
+        return ended
 
     def _on_signal(self, number: signal.Signals, shutdown: Shutdown) -> None:
         self._log.raw(

@@ -8,7 +8,6 @@ import resource
 import sys
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from random import Random
 from time import time_ns
 
@@ -47,6 +46,8 @@ def run_id(context: Context) -> str:
 
 @cache
 def _own_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # here, because it is slow to import
+
     try:
         return version("redmodel")
     except PackageNotFoundError:

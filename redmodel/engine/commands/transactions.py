@@ -50,6 +50,7 @@ def exec_(context: Context, args: Args) -> Reply:
             try:
                 replies.append(context.run(command, queued))
             except ReplyError as error:
+                context.engine.statistics.failed(error.text)
                 replies.append(error)
     finally:
         context.may_wait = True
