@@ -16,6 +16,7 @@ from redis.connection import DefaultParser
 from redis.exceptions import DataError, RedisError
 
 from redmodel.engine.replies import (
+    BigNumber,
     Keyed,
     LongDouble,
     NilArray,
@@ -90,6 +91,8 @@ def shaped(reply: Any, decode: Decode) -> Any:
         if decode:
             return {shaped(key, decode): shaped(value, decode) for key, value in reply.items()}
         return {key: value if type(value) in _PLAIN else shaped(value, None) for key, value in reply.items()}
+    if kind is BigNumber:
+        return int(reply)
     if kind is Status or kind is Verbatim:
         return decode(reply) if decode else bytes(reply)
     if kind is SetReply:

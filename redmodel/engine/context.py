@@ -7,7 +7,7 @@ keys are gone for all of them, and report changes to it, so that watchers and th
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redmodel.engine import texts
 from redmodel.engine.registry import subcommand
@@ -314,6 +314,17 @@ class Context:
         self.engine.waiters.join(waiter)
         self.heeded = True
         raise Suspended(waiter)
+
+    def state(self) -> tuple[object, ...]:
+        """What the running command has done so far, put aside while others get a word in."""
+        kept = (self.session, self.database, self.moment, self.changed, self.rewritten, self.owed, self.effects)
+        self.changed = self.rewritten = self.owed = False
+        self.effects = []
+        return kept
+
+    def restore(self, kept: tuple[Any, ...]) -> None:
+        """Go on where `state` left off."""
+        self.session, self.database, self.moment, self.changed, self.rewritten, self.owed, self.effects = kept
 
     def select(self, number: int) -> None:
         """Make another database the session's."""

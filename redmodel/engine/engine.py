@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from threading import RLock
+from threading import Condition, RLock
 from time import time_ns
 from typing import TYPE_CHECKING, cast
 
@@ -19,10 +19,11 @@ from redmodel.engine.latency import Latency
 from redmodel.engine.memory import Memory
 from redmodel.engine.notifications import Notifier
 from redmodel.engine.pubsub import PubSub
-from redmodel.engine.registry import subcommand
+from redmodel.engine.registry import busy_commands, subcommand
 from redmodel.engine.replaying import replay
 from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
+from redmodel.engine.scripting.running import Scripting
 from redmodel.engine.session import Session
 from redmodel.engine.settings import Settings
 from redmodel.engine.shutdown import Shutdown
@@ -101,6 +102,7 @@ class Engine:
         self._acquire, self._release = self._lock.acquire, self._lock.release
         self.commands = COMMANDS
         self.waiters = Waiters()
+        self.scripting = Scripting(self)
         self.pubsub = PubSub()
         self.notifier = Notifier(self.settings, self.pubsub)
         self._storage = storage
@@ -313,6 +315,8 @@ class Engine:
         """
         with self._lock:
             self._until_step = _STEP_EVERY
+            if self.scripting.busy:
+                return 0
             context = self._context
             context.moment = 0
             gone = 0
@@ -481,6 +485,29 @@ class Engine:
     def _renotify(self) -> None:
         self.notifier.read()
         self._context.reckon()
+
+    def let_others(self, context: Context, *, alone: bool, seconds: float) -> None:
+        """While a script runs too long: let others be told so, or end it; they can reach no data.
+
+        Args:
+            context: the script's.
+            alone: other threads are not let in, because the script has written already.
+            seconds: how long other threads are let in.
+        """
+        kept = context.state()
+        commands, self.commands = self.commands, busy_commands(self.commands, function=self._busy_with_function())
+        try:
+            for each in list(self.scripting.meanwhile):
+                each()
+            if not alone:
+                Condition(self._lock).wait(seconds)  # which lets go of the lock, however often it is held
+        finally:
+            self.commands = commands
+            context.restore(kept)
+
+    def _busy_with_function(self) -> bool:
+        running = self.scripting.running
+        return running is not None and running.function
 
     def _serve(self) -> None:
         """Ask those who wait for keys that were changed, the first to come first; their answers may change others."""

@@ -13,7 +13,7 @@ from redmodel.errors import ReplyError
 
 if TYPE_CHECKING:
     from redmodel.engine.context import Context
-    from redmodel.engine.registry import Command
+    from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
     from redmodel.engine.values.types import Value
 
@@ -46,16 +46,35 @@ class ProcedureContext:
         Raises:
             ReplyError: the command answered an error; what was done before stays done.
         """
-        context = self._context
+        return self.run(self.find(args), args)
+
+    def look_up(self, args: Args) -> Command | None:
+        """The command that some arguments name, or its subcommand; None if there is no such command."""
         command = self._commands.get(args[0]) or self._commands.get(args[0].upper())
+        if command is not None and command.subcommands and len(args) > 1:
+            return command.subcommands.get(args[1].lower())
+        return command
+
+    def find(self, args: Args) -> Command:
+        """The command that a procedure calls.
+
+        Raises:
+            ReplyError: there is none, or a procedure may not call it, or not so.
+        """
+        command = self.look_up(args)
         if command is None:
             raise ReplyError(texts.SCRIPT_UNKNOWN_COMMAND)
-        if not command.minimum <= len(args) <= command.maximum:
+        if not command.minimum <= len(args) <= command.maximum or (command.subcommands and len(args) == 1):
             raise ReplyError(texts.SCRIPT_ARITY)
         if command.noscript:
             raise ReplyError(texts.SCRIPT_NOT_ALLOWED)
-        if self._read_only and command.writes:
+        if self._read_only and (command.writes or command.may_replicate):
             raise ReplyError(texts.SCRIPT_READ_ONLY)
+        return command
+
+    def run(self, command: Command, args: Args) -> Reply:
+        """Run a command that was found."""
+        context = self._context
         try:
             return command.handler(context, args)
         finally:

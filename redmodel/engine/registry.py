@@ -89,6 +89,28 @@ class Command:
         return command
 
 
+def busy_commands(commands: dict[bytes, Command], *, function: bool) -> dict[bytes, Command]:
+    """The table while a script runs too long: what is not allowed then answers BUSY."""
+
+    def refuse(context: Context, args: Args) -> Reply:
+        raise texts.busy(function=function)
+
+    def narrowed(command: Command) -> Command:
+        if "allow_busy" in command.flags:
+            return command
+        narrow = copy(command)
+        narrow.immediate = True
+        if any("allow_busy" in sub.flags for sub in command.subcommands.values()):
+            narrow.subcommands = {name: narrowed(sub) for name, sub in command.subcommands.items()}
+            narrow.handler = _dispatcher(narrow, refuse)
+        else:
+            narrow.handler = refuse
+        return narrow
+
+    made: dict[int, Command] = {}
+    return {name: made.setdefault(id(command), narrowed(command)) for name, command in commands.items()}
+
+
 class Table:
     """The commands of one file, in the order of its table of contents.
 

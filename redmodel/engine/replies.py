@@ -34,6 +34,12 @@ class LongDouble(bytes):
     __slots__ = ()
 
 
+class BigNumber(bytes):
+    """A number of any length, as its digits: a bulk string in RESP2."""
+
+    __slots__ = ()
+
+
 class SetReply(list[Any]):
     """An array of which RESP3 says that it is a set."""
 

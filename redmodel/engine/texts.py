@@ -143,7 +143,19 @@ NOT_IN_MULTI = "ERR Command not allowed inside a transaction"
 EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors."
 
 NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL."
-NO_INTERPRETER = "ERR this engine runs registered procedures only, and this script is not one of them"
+NO_INTERPRETER = (
+    "ERR this engine runs registered procedures only without a Lua interpreter: pip install 'redmodel[lua]' for scripts"
+)
+SCRIPT_NO_ARGUMENTS = "ERR Please specify at least one argument for this redis lib call"
+SCRIPT_ARGUMENT_TYPE = "ERR Lua redis lib command arguments must be strings or integers"
+SCRIPT_WRITES_IN_RO = "ERR Can not execute a script with write flag using *_ro command."
+SCRIPT_KILLED = "ERR Error running script: Script killed by user with SCRIPT KILL."
+FUNCTION_KILLED = "ERR Error running script: Script killed by user with FUNCTION KILL."
+NOT_BUSY = "NOTBUSY No scripts in execution right now."
+UNKILLABLE = (
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "
+    "termination or kill the server in a hard way using the SHUTDOWN NOSAVE command."
+)
 SCRIPT_UNKNOWN_COMMAND = "ERR Unknown Redis command called from script"
 SCRIPT_ARITY = "ERR Wrong number of args calling Redis command from script"
 SCRIPT_NOT_ALLOWED = "ERR This Redis command is not allowed from script"
@@ -206,6 +218,23 @@ def only_subscribing(name: bytes) -> ReplyError:
     return ReplyError(
         f"ERR Can't execute '{name.decode()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
         "are allowed in this context"
+    )
+
+
+def busy(*, function: bool) -> ReplyError:
+    """A script runs too long, and only few commands are taken meanwhile."""
+    kill = "FUNCTION KILL" if function else "SCRIPT KILL"
+    return ReplyError(f"BUSY Redis is busy running a script. You can only call {kill} or SHUTDOWN NOSAVE.")
+
+
+def script_not_permitted(reason: str) -> ReplyError:
+    """The user may not do what a script asks for."""
+    if reason == "command":
+        return ReplyError("ERR The user executing the script can't run this command or subcommand")
+    if reason == "channel":
+        return ReplyError("ERR The user executing the script can't publish to the channel mentioned in the command")
+    return ReplyError(
+        "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"
     )
 
 

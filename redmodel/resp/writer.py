@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from redmodel.errors import ReplyError
 
-Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array", "several", "long_double"]
+Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array", "several", "long_double", "number"]
 
 _Write = Callable[[Any, list[bytes]], None]
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -62,6 +62,7 @@ class ReplyWriter:
             "push": self._push if modern else self._array,
             "nil_array": self._write_nil_array,
             "several": self._items,
+            "number": _big_number if modern else _bulk,
             "long_double": _long_double if modern else _bulk,
         }
         for kind, shape in (shapes or {}).items():
@@ -152,6 +153,10 @@ def _text(reply: str, parts: list[bytes]) -> None:
 
 def _verbatim(reply: bytes, parts: list[bytes]) -> None:
     parts.append(b"=%d\r\ntxt:%b\r\n" % (len(reply) + 4, reply))
+
+
+def _big_number(reply: bytes, parts: list[bytes]) -> None:
+    parts.append(b"(%b\r\n" % reply)
 
 
 def _status(reply: bytes, parts: list[bytes]) -> None:

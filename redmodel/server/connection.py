@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from redmodel.engine.clients import Buffers, line
 from redmodel.engine.engine import Engine
 from redmodel.engine.replies import (
+    BigNumber,
     Keyed,
     LongDouble,
     NilArray,
@@ -46,6 +47,7 @@ SHAPES: dict[type, Shape] = {
     NilArray: "nil_array",
     Push: "push",
     Several: "several",
+    BigNumber: "number",
     LongDouble: "long_double",
 }
 WRITERS = {protocol: ReplyWriter(protocol, SHAPES) for protocol in (2, 3)}

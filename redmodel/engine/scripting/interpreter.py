@@ -1,0 +1,153 @@
+"""One Lua interpreter in its sandbox: compiling and running, with bounds on memory and time.
+
+May live here: what scripts can reach of the host. Of Python they see nothing: every function of the host is hidden
+behind a Lua function, and attributes of Python's objects are refused should one ever get through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from redmodel.engine import texts
+from redmodel.engine.scripting.numbers import BIT, STRUCT, Random, float_bytes, float_of
+from redmodel.engine.scripting.tail_calls import straightened
+from redmodel.errors import ReplyError
+
+#: How much memory all scripts of an engine may hold.
+MEMORY = 1 << 30
+
+_HERE = Path(__file__).parent
+
+
+class Failure(NamedTuple):
+    """What a script ended with: the text, and the place in the source where it was raised."""
+
+    text: str
+    source: str | None = None
+    line: int | None = None
+
+
+class Outcome(NamedTuple):
+    """A value of Lua, or a failure."""
+
+    value: Any
+    failure: Failure | None
+
+
+@cache
+def _source(name: str) -> bytes:
+    return (_HERE / name).read_bytes()
+
+
+def _nothing(obj: object, name: object, is_setting: bool) -> str:
+    raise AttributeError("scripts see no Python")
+
+
+class Interpreter:
+    """Lua 5.1 with what Redis' scripts know.
+
+    Args:
+        api: functions of ``redis.*``, each called with the number of its arguments and those, answering
+            ``(failed, value)``.
+        call: ``redis.call``, answering the same.
+        register: ``redis.register_function``.
+        tick: asked every now and then while a script runs; a text ends the script.
+        values: constants of ``redis.*``.
+
+    Raises:
+        ReplyError: the package lupa is missing.
+    """
+
+    def __init__(
+        self,
+        *,
+        api: dict[bytes, Callable[..., Any]],
+        call: Callable[..., Any],
+        register: Callable[..., Any],
+        tick: Callable[[], bytes | None],
+        values: dict[bytes, Any],
+    ) -> None:
+        try:
+            from lupa import lua51  # pyright: ignore[reportMissingTypeStubs]
+        except ImportError:
+            raise ReplyError(texts.NO_INTERPRETER) from None
+        lua: Any = lua51
+        self._lua = lua.LuaRuntime(
+            encoding=None,
+            unpack_returned_tuples=True,
+            register_eval=False,
+            register_builtins=False,
+            attribute_filter=_nothing,
+            max_memory=MEMORY,
+        )
+        self._failures: tuple[type[BaseException], ...] = (lua.LuaError, lua.LuaMemoryError)
+        self._type: Any = lua.lua_type
+        self._random = Random()
+        self.table: Callable[[Any], Any] = self._lua.table_from
+        load = self._lua.eval(b"loadstring")
+        host = {
+            b"api": self.table(api),
+            b"bit": self.table(BIT),
+            b"call": call,
+            b"cjson": self._maker(load, "cjson.lua"),
+            b"cmsgpack": self._maker(load, "cmsgpack.lua"),
+            b"float": float_bytes,
+            b"random": self._random.part,
+            b"randomseed": self._random.seed,
+            b"register": register,
+            b"straightened": straightened,
+            b"struct": self.table(STRUCT),
+            b"tick": tick,
+            b"unfloat": float_of,
+            b"values": self.table(values),
+        }
+        self._run = load(_source("sandbox.lua"), b"=sandbox")(self.table(host))
+
+    def _maker(self, load: Any, name: str) -> Any:
+        return load(_source(name), b"=" + name.encode())
+
+    def is_table(self, value: Any) -> bool:
+        """Whether a value is a table of Lua."""
+        return bool(self._type(value) == "table")
+
+    def compile(self, code: bytes, name: bytes) -> Any:
+        """A function of a source.
+
+        Raises:
+            ReplyError: it is no Lua; the text is Lua's.
+        """
+        found = self._run[b"compile"](code, name)
+        if type(found) is tuple:
+            raise ReplyError(_text(found[1]))
+        return found
+
+    def script(self, chunk: Any, keys: list[bytes], argv: list[bytes]) -> Outcome:
+        """Run a script."""
+        return self._outcome(b"script", chunk, self.table(keys), self.table(argv))
+
+    def function(self, function: Any, keys: list[bytes], argv: list[bytes]) -> Outcome:
+        """Run a registered function."""
+        return self._outcome(b"call", function, self.table(keys), self.table(argv))
+
+    def library(self, code: bytes) -> Outcome:
+        """Run a library's source, which registers its functions."""
+        return self._outcome(b"library", code, b"@user_function")
+
+    def _outcome(self, how: bytes, *args: Any) -> Outcome:
+        try:
+            found = self._run[how](*args)
+        except self._failures as error:
+            return Outcome(None, Failure(f"ERR {error}".replace("\n", " ")))
+        ok, value, *where = found if type(found) is tuple else (found, None)
+        if ok:
+            return Outcome(value, None)
+        text = _text(value) if type(value) is bytes else "ERR unknown error"
+        source, line = (*where, None, None)[:2]
+        return Outcome(None, Failure(text, None if source is None else _text(source), line))
+
+
+def _text(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")

@@ -1,0 +1,79 @@
+"""The first line of a script or library, ``#!lua name=x flags=no-writes,…``. Nothing is run here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from redmodel.engine import texts
+from redmodel.errors import ReplyError
+
+FLAGS = frozenset(("no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a script says about itself; ``flags`` is None for one without a shebang, which may do anything."""
+
+    flags: frozenset[str] | None = None
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether it promises not to write."""
+        return self.flags is not None and "no-writes" in self.flags
+
+    @property
+    def heeds_memory(self) -> bool:
+        """Whether a full server refuses what it writes."""
+        return self.flags is None or "allow-oom" not in self.flags
+
+
+def script(source: bytes) -> tuple[Kind, bytes]:
+    """Read the shebang of a script; returns the source without it, its lines numbered as before.
+
+    Raises:
+        ReplyError: it can't be read.
+    """
+    if not source.startswith(b"#!"):
+        return Kind(), source
+    line, newline, _ = source.partition(b"\n")
+    if not newline:
+        raise ReplyError("ERR Invalid script shebang")
+    engine, *options = line[2:].split() or [b""]
+    if engine != b"lua":
+        raise ReplyError(f"ERR Unexpected engine in script shebang: {texts.shown(line.split()[0])}")
+    flags: frozenset[str] = frozenset()
+    for option in options:
+        name, _, value = option.partition(b"=")
+        if name != b"flags" or b"=" not in option:
+            raise ReplyError(f"ERR Unknown lua shebang option: {texts.shown(option)}")
+        given = [flag.decode("latin-1") for flag in value.split(b",") if flag]
+        for flag in given:
+            if flag not in FLAGS:
+                raise ReplyError(f"ERR Unexpected flag in script shebang: {flag}")
+        flags |= frozenset(given)
+    return Kind(flags), source[len(line) :]
+
+
+def library(source: bytes) -> tuple[bytes, bytes, bytes]:
+    """Read the shebang of a library; returns the engine, the name, and the source without it.
+
+    Raises:
+        ReplyError: it can't be read.
+    """
+    line, newline, _ = source.partition(b"\n")
+    if not source.startswith(b"#!"):
+        raise ReplyError("ERR Missing library metadata")
+    if not newline:
+        raise ReplyError("ERR Invalid library metadata")
+    engine, *options = line[2:].split() or [b""]
+    name: bytes | None = None
+    for option in options:
+        key, _, value = option.partition(b"=")
+        if key.lower() != b"name" or b"=" not in option:
+            raise ReplyError(f"ERR Invalid metadata value given: {texts.shown(option)}")
+        if name is not None:
+            raise ReplyError("ERR Invalid metadata value, name argument was given multiple times")
+        name = value
+    if name is None:
+        raise ReplyError("ERR Library name was not given")
+    return engine, name, source[len(line) :]
