@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ConnectionFailed,
         DecodeError,
         EncodingError,
+        IndexNotReady,
         InvalidId,
         InvalidUrl,
         LayoutError,
@@ -48,15 +49,18 @@ if TYPE_CHECKING:
         Order,
         Ref,
         Refs,
+        RenamedFrom,
         Unique,
         after_delete,
         after_save,
         before_delete,
         before_save,
         computed,
+        migration,
     )
     from redmodel.plan.check_report import CheckReport
     from redmodel.plan.find import Page
+    from redmodel.plan.status import StatusReport, SyncReport
 
 __all__ = [
     "TTL",
@@ -77,6 +81,7 @@ __all__ = [
     "ExpiresAt",
     "Field",
     "FieldRef",
+    "IndexNotReady",
     "Indexed",
     "InvalidId",
     "InvalidUrl",
@@ -95,12 +100,15 @@ __all__ = [
     "RedModelError",
     "Ref",
     "Refs",
+    "RenamedFrom",
     "ReplyError",
     "SchemaError",
     "StaleWrite",
+    "StatusReport",
     "StorageError",
     "StoreDamaged",
     "StoreLocked",
+    "SyncReport",
     "UnindexedField",
     "Unique",
     "UniqueViolation",
@@ -110,6 +118,7 @@ __all__ = [
     "before_delete",
     "before_save",
     "computed",
+    "migration",
 ]
 
 # Imported when first asked for: the help of the command line, or an error's name alone, need no Pydantic, which takes
@@ -119,6 +128,7 @@ _PLACES = (
     "redmodel.model",
     "redmodel.plan.find",
     "redmodel.plan.check_report",
+    "redmodel.plan.status",
     "redmodel.database.query",
     "redmodel.database.database",
     "redmodel.database.database_async",

@@ -16,7 +16,8 @@
     │   ├── StaleWrite              another writer changed the record since it was loaded
     │   └── BulkError               some records of a bulk write were refused
     ├── QueryError                  a query that can't be answered as asked
-    │   └── UnindexedField          a condition or order on a field without an index
+    │   ├── UnindexedField          a condition or order on a field without an index
+    │   └── IndexNotReady           an index that does not hold every record yet
     ├── WrongType                   a key holds another type than the layout says
     ├── LayoutError                 the keyspace was written under another layout
     ├── ReadOnly                    a write through a handle that was opened to read only
@@ -171,6 +172,19 @@ class UnindexedField(QueryError):
         super().__init__(message)
         self.model = model
         self.field = field
+
+
+class IndexNotReady(QueryError):
+    """An index does not hold every record, so it gives no answer: ``db.sync`` builds it.
+
+    ``model`` and ``field`` name the index, ``ids`` records that stand in the way, if any are known.
+    """
+
+    def __init__(self, message: str, *, model: str = "", field: str = "", ids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.model = model
+        self.field = field
+        self.ids = list(ids)
 
 
 class WrongType(RedModelError):

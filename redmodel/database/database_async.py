@@ -14,6 +14,7 @@ from redmodel.database.editing import AsyncEdit
 from redmodel.database.item_verbs_async import AsyncItemVerbs
 from redmodel.database.pacing import run_paced_async
 from redmodel.database.query import AsyncQuery
+from redmodel.database.settling import AsyncSettling
 from redmodel.database.sweeping import AsyncSweeper
 from redmodel.model import Condition, Link, Model
 from redmodel.model.refs import Reference
@@ -22,13 +23,18 @@ from redmodel.plan import edit as edits
 from redmodel.plan import get as gets
 from redmodel.plan import prefetch as links
 from redmodel.plan import save as saves
+from redmodel.plan import status as statuses
 from redmodel.plan import ttl as ttls
 from redmodel.plan import update as updates
 from redmodel.plan import upsert as upserts
 from redmodel.plan.check import Progress, Walk
 from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
+from redmodel.plan.registration import Registered
 from redmodel.plan.save import OnlyIf
+from redmodel.plan.status import StatusReport, SyncReport
+from redmodel.plan.sync import Progress as SyncProgress
+from redmodel.plan.sync import Sync
 from redmodel.plan.ttl import Ttl, milliseconds
 
 if TYPE_CHECKING:
@@ -73,11 +79,11 @@ class AsyncDatabase(AsyncItemVerbs):
         read_only: bool = False,
     ) -> None:
         self._backend: AsyncBackend = open_async_backend(source, retry_seconds=retry_seconds, timeout=timeout)
-        self._executor = self._backend.executor
         self._read_only = read_only or self._backend.read_only
+        self._registered: Registered = set()
+        self._executor = AsyncSettling(self._backend.executor, self._registered, writes=not self._read_only)
         self._writer: AsyncExecutor = AsyncRefusing() if self._read_only else self._executor
         self._slides = not self._read_only
-        self._registered: saves.Registered = set()
 
     @property
     def client(self) -> redis.asyncio.Redis:
@@ -286,6 +292,28 @@ class AsyncDatabase(AsyncItemVerbs):
             every: the pause between two turns, a timedelta or seconds.
         """
         return AsyncSweeper(self._writer, models, every)
+
+    async def status(self, model: type[Model]) -> StatusReport:
+        """Tell what differs between a model and what Redis holds for it, and what `sync` would do: two round trips."""
+        return await run_async(statuses.status(model), self._executor)
+
+    async def sync(
+        self, model: type[Model], *, rate: float | None = None, progress: SyncProgress | None = None
+    ) -> SyncReport:
+        """Bring what Redis holds to what a model declares: build new indexes, clear old ones, migrate fields.
+
+        It runs beside writers, of older versions of the model too, in steps of 500 records; one that was stopped goes
+        on there on a real server. An index answers when it holds every record, and raises IndexNotReady before.
+
+        Args:
+            model: in its newest version: what it does not declare is cleared away.
+            rate: records a second at most; by default as fast as it goes.
+            progress: called with the report so far after each step; if it returns False, the sync stops.
+
+        Returns:
+            The report: ``ready`` if every index can answer, else ``obstacles`` says which records stand in the way.
+        """
+        return await run_paced_async(Sync(model, rate=rate, progress=progress), self._writer)
 
     async def check(
         self,

@@ -9,7 +9,7 @@ from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
 from redmodel.model import Model
 from redmodel.plan.edit import save_edit
 from redmodel.plan.get import get
-from redmodel.plan.save import Registered
+from redmodel.plan.registration import Registered
 
 M = TypeVar("M", bound=Model)
 

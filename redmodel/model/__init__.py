@@ -2,6 +2,7 @@
 
 from redmodel.model.base import Model, loaded_values, loaded_version, schema_of, set_loaded
 from redmodel.model.computed import computed
+from redmodel.model.evolution import migration
 from redmodel.model.expressions import (
     And,
     Compare,
@@ -15,7 +16,7 @@ from redmodel.model.expressions import (
     owner_of,
     path_of,
 )
-from redmodel.model.fields import TTL, Codec, Embedded, ExpiresAt, Field, Indexed, Key, Unique
+from redmodel.model.fields import TTL, Codec, Embedded, ExpiresAt, Field, Indexed, Key, RenamedFrom, Unique
 from redmodel.model.hooks import after_delete, after_save, before_delete, before_save
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import Entry, Index
@@ -57,6 +58,7 @@ __all__ = [
     "Order",
     "Ref",
     "Refs",
+    "RenamedFrom",
     "Schema",
     "Unique",
     "after_delete",
@@ -67,6 +69,7 @@ __all__ = [
     "loaded_values",
     "loaded_version",
     "matches",
+    "migration",
     "new_id",
     "order_of",
     "owner_of",

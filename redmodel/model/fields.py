@@ -96,6 +96,20 @@ def span_milliseconds(span: timedelta | float, what: str) -> int:
     return milliseconds
 
 
+@dataclass(frozen=True, slots=True, init=False)
+class RenamedFrom:
+    """Names under which older versions of the model stored a field: ``title: Annotated[str, RenamedFrom("name")]``.
+
+    What stands under a former name is read, and wins over the new one, as an older version wrote it last; a save that
+    writes the field clears the former names, and ``db.sync`` rewrites all records. Keep it until that is done.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, *names: str) -> None:
+        object.__setattr__(self, "names", names)
+
+
 @dataclass(frozen=True, slots=True)
 class Codec:
     """Passes the stored bytes of a field through functions of yours: encryption, compression.
@@ -118,7 +132,7 @@ class Codec:
     index_plain: bool = False
 
 
-Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL | Codec | ExpiresAt
+Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL | Codec | ExpiresAt | RenamedFrom
 
 Key: TypeAlias = Annotated[V, KeyMark()]
 """Makes a field the record's id: ``icao: Key[str]``. The class then has no generated ``id``."""

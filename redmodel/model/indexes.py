@@ -106,6 +106,12 @@ class Index:
         """The type of the indexed values, as the schema key shows it: ``int``, ``str``, ``datetime``."""
         return self._leaf.kind
 
+    @property
+    def meaning(self) -> bytes:
+        """What its entries mean: two versions of a model have the same index if this is the same."""
+        places = "" if self.places is None else f"({self.places})"
+        return f"{self.kind} {self.type_name}{places}{' many' if self.many else ''}".encode()
+
     def token(self, value: object) -> bytes:
         """The token of a value in a query, or of one item of a collection. Raises QueryError."""
         return NULL if value is None else self._leaf.token(self.text(self.read(value)))

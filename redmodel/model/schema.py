@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import blake2b
+from os import urandom
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
@@ -14,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from redmodel.errors import EncodingError, QueryError, SchemaError, UnindexedField
 from redmodel.model.codec import FieldCodec
 from redmodel.model.computed import ComputedSpec, read_computed
+from redmodel.model.evolution import Evolution
 from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, buried_mark, marks_of
 from redmodel.model.hooks import hooks_of
 from redmodel.model.identity import id_codec
@@ -50,6 +53,14 @@ class FieldSpec:
     nullable: bool
 
 
+_VERSIONS: WeakValueDictionary[tuple[bytes, bytes], Schema[Any]] = WeakValueDictionary()
+
+
+def version_of(side: bytes, version: bytes) -> Schema[Any] | None:
+    """The schema of this process with this start of side keys and this version; None if there is none (any more)."""
+    return _VERSIONS.get((side, version))
+
+
 class Schema(Generic[M]):
     """All that plans need to know of a model. ``fields[0]`` is the id.
 
@@ -80,7 +91,14 @@ class Schema(Generic[M]):
         self.field_ttls = tuple((spec.position, spec.ttl_ms) for spec in self.fields if spec.ttl_ms is not None)
         expiries = tuple(self.fields[position].stored + EXPIRES for position, _ in self.field_ttls)
         self.versioned = rules.versioned
-        self.columns = tuple(spec.stored for spec in self.fields) + expiries + ((VERSION,) if self.versioned else ())
+        today = tuple(spec.stored for spec in self.fields) + expiries
+        today += (VERSION,) if self.versioned else ()
+        evolution = Evolution(model, self._codecs, len(today))
+        self._evolution = evolution if evolution.rules else None
+        self.columns = (*today, *evolution.columns)
+        self.former = evolution.former
+        """The columns of former names, by the position of the field that has them now."""
+        self._olds = frozenset(evolution.columns)
         self.computed: tuple[ComputedSpec, ...] = read_computed(shape, len(names))
         """The computed fields; in what ``encode`` gives they follow the others."""
         self.stored_names = (*(spec.stored for spec in self.fields), *(spec.stored for spec in self.computed))
@@ -116,6 +134,16 @@ class Schema(Generic[M]):
         self._partials: dict[tuple[int, ...], Partial] = {}
         self.encode = self._encode_first
         self.decode = self._decode_first
+        self.meanings = {index.path_bytes: index.meaning for index in self.indexes}
+        """What the entries of each index mean, by path."""
+        self.writer = self.definition()[b"fingerprint"][:6]
+        """Which version of the model this is, as T@schema and nonces name it."""
+        self._nonce_end = bytes.fromhex(self.writer.decode())
+        _VERSIONS[self.side, self.writer] = self
+
+    def nonce(self) -> bytes:
+        """The 8 bytes that tell this write from any other; the last 3 say which version of the model it is from."""
+        return urandom(5) + self._nonce_end
 
     def __repr__(self) -> str:
         return f"<Schema of {self.name} at {self.prefix}:*>"
@@ -230,7 +258,7 @@ class Schema(Generic[M]):
         positions = tuple(sorted(wanted))
         found = self._partials.get(positions)
         if found is None:
-            if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+            if self.evolves or self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
                 return Partial(self.columns, self.decode)
             stored = [spec.stored for spec in self.fields]
             timed = [position for position, _ in self.field_ttls]
@@ -240,6 +268,27 @@ class Schema(Generic[M]):
             if len(self._partials) < PARTIALS:
                 self._partials[positions] = found
         return found
+
+    def migrated(self, row: Sequence[bytes | None], key: bytes) -> tuple[list[bytes], list[bytes]]:
+        """What brings a stored record up to date: columns and values to set, columns to clear. Raises DecodeError."""
+        if self._evolution is None:
+            return [], []
+        fresh, changed = self._evolution.upgrade(row, key)
+        pairs: list[bytes] = []
+        stored = zip(self.columns, row, strict=True)
+        cleared = [name for name, value in stored if value is not None and name in self._olds]
+        for position in changed:
+            value, name = fresh[position], self.stored_names[position]
+            if value is None:
+                cleared.append(name)
+            else:
+                pairs += (name, value)
+        return pairs, cleared
+
+    @property
+    def evolves(self) -> bool:
+        """Whether records of older versions are read in another way than those of this one."""
+        return self._evolution is not None
 
     def affected(self, changes: Collection[str]) -> list[ComputedSpec]:
         """The computed fields that follow from these fields alone. QueryError if one may need others as well."""
@@ -303,6 +352,8 @@ class Schema(Generic[M]):
         kind = None if spec is None else self._codecs[spec.position].kind
         if spec is None or spec.position == 0 or kind not in ("int", "float"):
             raise QueryError(f"{self.name}.{name} can't be incremented: only fields of type int or float can")
+        if spec.position in self.former:
+            raise QueryError(f"{self.name}.{name} may stand under a former name: sync first, then drop RenamedFrom")
         if any(one.depends_on is None or name in one.depends_on for one in self.computed):
             raise QueryError(
                 f"{self.name}.{name} can't be incremented: a computed field may depend on it. Load the record, change "
@@ -375,7 +426,13 @@ class Schema(Generic[M]):
     def _encode_first(self, obj: M) -> list[bytes | None]:
         encode = compile_encoder(self._codecs, self._shape, self._slot)
         if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
-            encode = verified(encode, self._decoder(), len(self.columns) - len(self.fields), self._codecs, self._shape)
+            encode = verified(
+                encode,
+                self._plain_decoder(),
+                len(self.columns) - len(self.fields) - len(self._olds),
+                self._codecs,
+                self._shape,
+            )
         declared, computed = encode, self.computed
         self.encode = encode if not computed else lambda obj: [*declared(obj), *(one.write(obj) for one in computed)]
         return self.encode(obj)
@@ -384,14 +441,15 @@ class Schema(Generic[M]):
         self.decode = self._decoder()
         return self.decode(values, now_ms, key)
 
+    def _plain_decoder(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
+        timed = [position for position, _ in self.field_ttls]
+        return compile_decoder(self._codecs, timed, self._shape, self._slot, versioned=self.versioned)
+
     def _decoder(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
-        return compile_decoder(
-            self._codecs,
-            [position for position, _ in self.field_ttls],
-            self._shape,
-            self._slot,
-            versioned=self.versioned,
-        )
+        decode, evolution = self._plain_decoder(), self._evolution
+        if evolution is None:
+            return decode
+        return lambda values, now_ms, key: decode(evolution.upgrade(values, key)[0], now_ms, key)
 
     def _how_to_index(self, path: str) -> str:
         name, _, rest = path.partition(".")

@@ -219,7 +219,11 @@ def _command(selection: Selection[Any], question: _Question) -> Command[Reply]:
     place = b"" if measure is None else program.place(measure)
     columns = schema.partial(fields).columns
     counted = (b"%d" % len(columns), *columns)
-    return procedure(AGGREGATE, program.keys, (flags, kind, path, *step, place, b"%d" % GROUPS, *counted, *conditions))
+    for index in (group, measure):
+        if index is not None:
+            program.use(index)
+    how = (program.flags(flags), kind, path, *step, place, b"%d" % GROUPS)
+    return procedure(AGGREGATE, program.keys, (*how, *counted, *conditions))
 
 
 def _group(selection: Selection[Any], question: _Question, row: list[Any]) -> Group:

@@ -13,11 +13,14 @@ from urllib.parse import quote, unquote_to_bytes
 
 from redmodel.errors import LayoutError, QueryError, ReplyError
 from redmodel.model import Model, Schema, schema_of
+from redmodel.plan import registration
 from redmodel.plan.check_keys import KeyLook, Side
 from redmodel.plan.check_records import RecordLook
 from redmodel.plan.check_report import CheckReport, Sample, text_of
-from redmodel.plan.commands import as_int, as_row, exists, hgetall, hset
+from redmodel.plan.commands import as_int, as_row, exists, hgetall
 from redmodel.plan.core import Batch, Command, Plan, call, each
+from redmodel.plan.registration import change, finished
+from redmodel.plan.reindex import settle
 from redmodel.plan.repair import Case, Judge, Source
 from redmodel.plan.scan import as_scan, read_schema
 
@@ -77,6 +80,7 @@ class Walk:
         self._records = RecordLook(self._judge, self._dropped)
         self._keys = KeyLook(self._judge, self._dropped, self._step)
         self._ids = self._sides = 0
+        self._first = cursor is None
         self._place = self._read_cursor(cursor) if cursor is not None else Place(0)
 
     @property
@@ -156,6 +160,9 @@ class Walk:
             declared = self._judge.declared.get(str(index.get("path")).encode())
             if declared is None or declared.kind != index.get("kind"):
                 self._dropped.add(str(index.get("path")).encode())
+        if self._write and self._dropped:
+            # What other versions index goes: they must register again, and their queries wait for a sync.
+            yield from change(schema, lambda found, empty: registration.declared(schema, found, empty))
 
     def _end(self) -> Plan[None]:
         """A model with records says at its schema key what its keys mean."""
@@ -163,11 +170,16 @@ class Walk:
         if schema.schema_key in self._judge.blocked:
             return
         there, ids = yield from each([exists(schema.schema_key), exists(schema.ids_key)])
+        if there and self._write and self._first and self.report.whole:
+            # Every record was looked at, so every index is whole.
+            for path in schema.meanings:
+                yield from settle(schema, path)
+            yield from change(schema, lambda found, _: finished(schema, found, schema.meanings))
         if there or not (ids or self.report.records):
             return
         row.add("missing", Sample("missing", "", text_of(schema.schema_key), ""))
         if self._write:
-            yield from call(hset(schema.schema_key, schema.definition()))
+            yield from change(schema, lambda found, _: registration.declared(schema, found, True))
 
     # -- the records ---------------------------------------------------------------------------------------------------
 

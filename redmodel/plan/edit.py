@@ -10,7 +10,8 @@ from redmodel.model import Model, loaded_values
 from redmodel.plan.conflicts import TRIES, stale
 from redmodel.plan.core import Batch, Plan, Waiting
 from redmodel.plan.get import get
-from redmodel.plan.save import Guarding, Registered, caught_up, changes_of, hooked, prepare, register
+from redmodel.plan.registration import Registered, register
+from redmodel.plan.save import Guarding, caught_up, changes_of, hooked, prepare
 
 M = TypeVar("M", bound=Model)
 

@@ -194,12 +194,13 @@ def _command(selection: Selection[R], most: int, *, count: bool = False) -> Comm
     orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"t" if schema.field_ttls else b"")
     if count:
-        return procedure(FIND, program.keys, (flags, b"0", b"-1", b"0", b"0", b"0", *conditions))
+        return procedure(FIND, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
     columns = selection.reading().columns
     counted = (b"%d" % len(columns), *columns)
-    return procedure(FIND, program.keys, (flags, *bounds, *counted, b"%d" % (len(orders) // 3), *orders, *conditions))
+    ordered = (b"%d" % (len(orders) // 3), *orders)
+    return procedure(FIND, program.keys, (program.flags(flags), *bounds, *counted, *ordered, *conditions))
 
 
 def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:

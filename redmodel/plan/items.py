@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from os import urandom
 from typing import Any, cast
 
 from redmodel.errors import ConnectionFailed, EncodingError, QueryError, ReplyError
@@ -101,7 +100,7 @@ def _change(
 ) -> Plan[bool]:
     spec = schema.fields[field.position]
     at_hand = not isinstance(record, type)
-    nonce, version = urandom(8), new_version(schema)
+    nonce, version = schema.nonce(), new_version(schema)
     bounds = [b"-" if n is None else b"%d" % n for n in (field.least, field.most, spec.ttl_ms)]
     keys = [schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [schema.side + path + b":" + token for _, path, token, _ in entries]

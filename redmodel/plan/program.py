@@ -20,6 +20,7 @@ class Program:
         self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
         self._by_id = b"%" if schema.numbered else b"@"
         self._places: dict[bytes, bytes] = {}
+        self._used: dict[bytes, bytes] = {}
 
     def _place(self, key: bytes) -> bytes:
         place = self._places.get(key)
@@ -27,6 +28,22 @@ class Program:
             self.keys.append(key)
             place = self._places[key] = b"%d" % len(self.keys)
         return place
+
+    def _index(self, path: str) -> Index:
+        index = self.schema.index(path)
+        self.use(index)
+        return index
+
+    def use(self, index: Index) -> None:
+        """Note that the answer rests on this index."""
+        self._used[index.path_bytes] = index.meaning
+
+    def flags(self, flags: bytes) -> bytes:
+        """The flags, and what each index that is used must mean and be ready for. To be asked when all are named."""
+        if not self._used:
+            return flags
+        asked = b"".join([b"\x1f" + path + b"\x1e" + meaning for path, meaning in self._used.items()])
+        return flags + b"\x1f" + self.schema.writer + asked
 
     def place(self, index: Index) -> bytes:
         """The position of an index's sorted set among the keys."""
@@ -66,7 +83,7 @@ class Program:
         return joined
 
     def _compare(self, condition: Compare) -> list[bytes]:
-        index = self.schema.index(condition.path)
+        index = self._index(condition.path)
         op, value = condition.op, condition.value
         if op == "!=":
             return [b"~", *self._equal(index, value)]
@@ -126,7 +143,7 @@ class Program:
             if not order.path or order.path == self.schema.fields[0].name:
                 words += (self._by_id, b"", direction)
                 continue
-            index = self.schema.index(order.path)
+            index = self._index(order.path)
             if index.kind == "range":
                 place = self._place(self.schema.side + index.path_bytes)
                 words += (b"?" if index.nullable else b"#", place, direction)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from os import urandom
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from redmodel.errors import (
     BulkError,
-    LayoutError,
     QueryError,
     RedModelError,
     ReplyError,
 )
 from redmodel.model import Entry, Model, Schema, loaded_values, loaded_version, schema_of, set_loaded
-from redmodel.plan.commands import hgetall, hset, procedure
+from redmodel.plan.commands import procedure
 from redmodel.plan.conflicts import (
     TRIES,
     Moved,
@@ -26,35 +24,21 @@ from redmodel.plan.conflicts import (
     refuse_moved,
     version_guard,
 )
-from redmodel.plan.core import Batch, Command, Plan, Reply, call
+from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.hooks import after, before
 from redmodel.plan.refusal import refused
+from redmodel.plan.registration import Registered, register
 from redmodel.procedures import SAVE
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
 OnlyIf: TypeAlias = Literal["new", "exists"] | None
 Guarding: TypeAlias = Literal["none", "changed", "all"]
-Registered: TypeAlias = "set[Schema[Any]]"
 
 BATCH = 1000
 """Records that travel in one batch of a bulk verb."""
 
 _ONLY = {None: b"-", "new": b"n", "exists": b"x"}
-
-
-def register(schema: Schema[Any], registered: Registered) -> Plan[None]:
-    """Once per handle and model: check the layout found in Redis, and say there what this model's keys mean."""
-    definition = schema.definition()
-    found = yield from call(hgetall(schema.schema_key))
-    if found.get(b"layout", definition[b"layout"]) != definition[b"layout"]:
-        raise LayoutError(
-            f"the keys of {schema.prefix!r} were written under layout {found[b'layout'].decode(errors='replace')}, "
-            f"this version writes layout {definition[b'layout'].decode()}: migrate them, or use another prefix"
-        )
-    if found != definition:
-        yield from call(hset(schema.schema_key, definition))
-    registered.add(schema)
 
 
 def write_command(
@@ -78,6 +62,8 @@ def write_command(
     pairs: list[bytes] = []
     cleared: list[bytes] = []
     for position, value in changes:
+        if position in schema.former:
+            cleared += schema.former[position]
         if value is None:
             cleared.append(names[position])
         else:
@@ -108,7 +94,7 @@ def write_command(
     counts = b"%b %d %d %d %d %d" % (life, len(pairs), len(cleared), len(expiring), len(paths), 2 * len(guards))
     mode = (b"r" if replacing else b"w" if whole else b"p") + _ONLY[only_if]
     demands = [word for guard in guards for word in guard]
-    argv: list[bytes] = [urandom(8) + mode + version, counts, *pairs, *cleared, *expiring, *paths, *demands]
+    argv: list[bytes] = [schema.nonce() + mode + version, counts, *pairs, *cleared, *expiring, *paths, *demands]
     side = schema.side
     for kind, path, token, score in entries:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from os import urandom
 from typing import Any, TypeVar, cast
 
 from redmodel.errors import AlreadyExists, ConnectionFailed, EncodingError, QueryError, ReplyError, UniqueViolation
@@ -15,7 +14,8 @@ from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.find import Selection, find_first
 from redmodel.plan.get import find_by_id, get
 from redmodel.plan.refusal import refused
-from redmodel.plan.save import Registered, register, save, write_command
+from redmodel.plan.registration import Registered, register
+from redmodel.plan.save import save, write_command
 from redmodel.procedures import INCREMENT
 
 M = TypeVar("M", bound=Model)
@@ -96,7 +96,7 @@ def increment(record: Model | type[Model], id: object, amounts: Mapping[str, int
         raise QueryError(f"{schema.name}.{name} is unique: a counted value could meet another; save it instead")
     keys = [schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [schema.side + index.path_bytes] if index is not None else []
-    nonce, version = urandom(8), new_version(schema)
+    nonce, version = schema.nonce(), new_version(schema)
     argv = (nonce, name.encode(), repr(amount).encode(), kind.encode(), least, most, version)
     try:
         (reply,) = yield Batch((procedure(INCREMENT, keys, argv),), resend=False)

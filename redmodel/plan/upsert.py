@@ -10,7 +10,8 @@ from redmodel.plan.conflicts import TRIES, field_guards, moved_to, new_version
 from redmodel.plan.core import Batch, Plan, Reply
 from redmodel.plan.get import find_by_id
 from redmodel.plan.refusal import refused
-from redmodel.plan.save import Registered, hooked, prepare, register, save_unhooked, time_to_live, write_command
+from redmodel.plan.registration import Registered, register
+from redmodel.plan.save import hooked, prepare, save_unhooked, time_to_live, write_command
 from redmodel.plan.ttl import Milliseconds
 
 

@@ -11,6 +11,8 @@ from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_items import items as _items
 from redmodel.procedures.native_mend import mend as _mend
 from redmodel.procedures.native_save import save as _save
+from redmodel.procedures.native_schema import define as _define
+from redmodel.procedures.native_schema import reindex as _reindex
 from redmodel.procedures.native_transact import transact as _transact
 from redmodel.procedures.native_write import delete as _delete
 from redmodel.procedures.native_write import purge as _purge
@@ -18,29 +20,46 @@ from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "select", "aggregate"))
+DEFINE = Procedure("define", _define, lua("common", "define"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
 FIND = Procedure("find", _find, lua("common", "select", "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 ITEMS = Procedure("items", _items, lua("common", "items"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
+REINDEX = Procedure("reindex", _reindex, lua("common", "reindex"))
 SAVE = Procedure("save", _save, lua("common", "saving", "save"))
 TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
 TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
 
-ALL: tuple[Procedure, ...] = (AGGREGATE, DELETE, FIND, INCREMENT, ITEMS, MEND, PURGE, SAVE, TOUCH, TRANSACT)
+ALL: tuple[Procedure, ...] = (
+    AGGREGATE,
+    DEFINE,
+    DELETE,
+    FIND,
+    INCREMENT,
+    ITEMS,
+    MEND,
+    PURGE,
+    REINDEX,
+    SAVE,
+    TOUCH,
+    TRANSACT,
+)
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
 __all__ = [
     "AGGREGATE",
     "ALL",
     "BY_SHA",
+    "DEFINE",
     "DELETE",
     "FIND",
     "INCREMENT",
     "ITEMS",
     "MEND",
     "PURGE",
+    "REINDEX",
     "SAVE",
     "TOUCH",
     "TRANSACT",

@@ -31,6 +31,20 @@ local function leave(side, id, kind, path, token)
   end
 end
 
+-- The last 3 bytes of a nonce say which version of the model writes. T@schema knows of each version the paths that others
+-- index and it does not, each behind \31; a version that is not registered there must be first, so this gives a refusal.
+local function lacking(side, nonce)
+  local field = string.format('writer:%02x%02x%02x', string.byte(nonce, 6, 8))
+  local paths = try('HGET', side .. 'schema', field)
+  if type(paths) == 'string' then return paths end
+  return nil, paths and wrong(side .. 'schema', 'hash') or {'unregistered', side, field}
+end
+
+-- What this record's writer lacks waits in T@~path, to be entered before a query is answered from that index.
+local function wait(side, id, lacks)
+  for path in string.gmatch(lacks, '\31([^\31]*)') do try('ZADD', side .. '~' .. path, 0, id) end
+end
+
 -- Removes every trace of an id but its record.
 local function drop(side, id)
   local log = try('HGET', side .. 'log', id)

@@ -16,7 +16,9 @@ local function count(k, last_key, a, pause)
   local before = version ~= '' and call('HGET', record, '@version') or ''
   if current and value and string.sub(current, 1, 8) == nonce then return {'done', value, string.sub(before, 17)} end
   if not value then return {'null'} end
-  local refused = index and wrong(index, 'zset')
+  local side = string.sub(ids, 1, -4)
+  local lacks, refused = lacking(side, nonce)
+  refused = refused or index and wrong(index, 'zset')
   if refused then return refused end
   if pause then pause() end
 
@@ -40,6 +42,7 @@ local function count(k, last_key, a, pause)
   new = call('HGET', record, field)
   if pause then current = call('HGET', log, id) end -- the record may be saved by the same transaction
   call('HSET', log, id, nonce .. 'u' .. (current and string.sub(current, 10) or ''))
+  if lacks ~= '' then wait(side, id, lacks) end
   if index then call('ZADD', index, new, id) end
   if version ~= '' then call('HSET', record, '@version', version .. string.sub(before, 1, 16)) end
   return {'done', new, string.sub(before, 1, 16)}

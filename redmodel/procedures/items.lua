@@ -93,6 +93,8 @@ if ttl ~= '-' then
 end
 if not value then value = base end
 if value == '' or value == '\0' then return {'null'} end
+local lacks, unknown = lacking(side, nonce)
+if unknown then return unknown end
 for i = 5, #KEYS do
   local wrong = check(KEYS[i], 'set')
   if wrong then return wrong end
@@ -166,6 +168,7 @@ for i = last + 1, #ARGV do
   end
 end
 call('HSET', log, id, nonce .. 'u' .. entries)
+if lacks ~= '' then wait(side, id, lacks) end
 for i = 5, #KEYS do call(operation == '-' and 'SREM' or 'SADD', KEYS[i], id) end
 call('HSET', record, field, new)
 if now then call('HSET', record, field .. '@expires', digits(now + ttl)) end

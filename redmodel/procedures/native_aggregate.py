@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from redmodel.procedures.containers import hash_at, scores_at
-from redmodel.procedures.native_select import Program, due_ids
+from redmodel.procedures.native_select import Program, due_ids, guard
 from redmodel.procedures.registry import Context
 
 _NULL = b"~null"
@@ -62,7 +62,7 @@ def _tokens(
 def aggregate(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Count and measure records in groups; see aggregate.lua for keys, arguments and reply."""
     side, records = keys[0][:-3], keys[0][:-4] + b":"
-    flags, kind, path, most = argv[0], argv[1], argv[2], int(argv[6])
+    flags, kind, path, most = guard(ctx, side, argv[0]), argv[1], argv[2], int(argv[6])
     measure = scores_at(ctx, keys[int(argv[5]) - 1]).get if argv[5] else None
     program = Program(keys, argv, 7)
     columns = program.words(1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at
-from redmodel.procedures.native_write import wrong_type_at
+from redmodel.procedures.native_write import lacking, wait, wrong_type_at
 from redmodel.procedures.registry import Context
 
 
@@ -39,7 +39,8 @@ def counting(
     if current is not None and current[:8] == nonce:
         return [b"done", value, before[16:]]
     index = keys[4] if len(keys) > 4 else None
-    wrong = wrong_type_at(ctx, index, b"zset") if index is not None else None
+    lacks, unknown = lacking(ctx, ids[:-3], nonce)
+    wrong = unknown or (wrong_type_at(ctx, index, b"zset") if index is not None else None)
     if wrong:
         return wrong
     if pausing:
@@ -64,6 +65,7 @@ def counting(
     # The record may be saved by the same transaction.
     current = hash_at(ctx, log).get(id)
     ctx.call(b"HSET", log, id, nonce + b"u" + (current[9:] if current is not None else b""))
+    wait(ctx, ids[:-3], id, lacks)
     if index is not None:
         ctx.call(b"ZADD", index, new, id)
     if version:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from redmodel.procedures.containers import hash_at, scores_at, set_at
-from redmodel.procedures.native_select import All, InRange, Node, Program, due_ids
+from redmodel.procedures.native_select import All, InRange, Node, Program, due_ids, guard
 from redmodel.procedures.native_write import drop
 from redmodel.procedures.registry import Context
 
@@ -59,7 +59,7 @@ def find(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
 def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     ids, expires = keys[0], keys[1]
     side, records = ids[:-3], ids[:-4] + b":"
-    flags, offset, limit, most = argv[0], int(argv[1]), int(argv[2]), int(argv[3])
+    flags, offset, limit, most = guard(ctx, side, argv[0]), int(argv[1]), int(argv[2]), int(argv[3])
     may_write = b"w" in flags
     program = Program(keys, argv, 4)
     columns, orders = program.words(1), program.words(3)

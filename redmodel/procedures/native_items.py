@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from redmodel.procedures.containers import hash_at
-from redmodel.procedures.native_write import wrong_type_at
+from redmodel.procedures.native_write import lacking, wait, wrong_type_at
 from redmodel.procedures.registry import Context
 
 _SPACE = b" \t\r\n"
@@ -105,6 +105,9 @@ def items(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         value = base
     if value in (b"", b"\0"):
         return [b"null"]
+    lacks, unknown = lacking(ctx, ids[:-3], nonce)
+    if unknown:
+        return unknown
     for key in keys[4:]:
         wrong = wrong_type_at(ctx, key, b"set")
         if wrong:
@@ -139,6 +142,7 @@ def items(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         elif entry not in entries:
             entries += entry
     ctx.call(b"HSET", log, id, nonce + b"u" + entries)
+    wait(ctx, ids[:-3], id, lacks)
     for key in keys[4:]:
         ctx.call(b"SREM" if operation == b"-" else b"SADD", key, id)
     ctx.call(b"HSET", record, field, new)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias, cast
 
-from redmodel.procedures.native_write import Places, drop, drop_due, leave, whole_entries_of, wrong_type_at
+from redmodel.procedures.native_write import (
+    Places,
+    drop,
+    drop_due,
+    lacking,
+    leave,
+    wait,
+    whole_entries_of,
+    wrong_type_at,
+)
 from redmodel.procedures.registry import Context
 
 _SET, _UNIQUE = b"=!"
@@ -44,6 +53,9 @@ def saving(
     current = None if logs is None else cast("dict[bytes, bytes]", logs).get(id)
     if alive and current is not None and current[:8] == nonce:
         return 1 if current[8:9] == b"c" else 0
+    lacks, unknown = lacking(ctx, side, nonce)
+    if unknown:
+        return unknown
     if alive and only == b"n":
         return [b"exists"]
     if not alive and (only == b"x" or not whole):
@@ -77,7 +89,7 @@ def saving(
         dropped, joining = argv[last_expiry:last_path], argv[last_guard:]
         for entry in whole_entries_of(current):
             path, _, token = entry[1:-1].partition(b"\x1f")
-            if not whole and path not in dropped:
+            if (not whole and path not in dropped) or path in lacks:
                 kept += entry
             elif entry not in joining:
                 left.append((entry[:1], path, token))
@@ -127,6 +139,7 @@ def saving(
     if whole:
         call(b"SADD", ids, id)
     call(b"HSET", log, id, nonce + (b"u" if alive else b"c") + kept + b"".join(joined))
+    wait(ctx, side, id, lacks)
     for owner in dead:
         drop(ctx, side, owner)
     for kind, path, token in left:

@@ -223,6 +223,28 @@ class Program:
         return All(universe)
 
 
+def guard(ctx: Context, side: bytes, asked: bytes) -> bytes:
+    """The flags alone, after a look whether each index that is used can answer; ReplyError as select.lua has it."""
+    flags, _, rest = asked.partition(b"\x1f")
+    if not rest:
+        return flags
+    reader, *pairs = rest.split(b"\x1f")
+    schema = hash_at(ctx, side + b"schema")
+    for pair in pairs:
+        path, _, meaning = pair.partition(b"\x1e")
+        state = schema.get(b"index:" + path)
+        why = ""
+        if state is None:
+            why = "UNREADY" if ctx.value(side + b"ids") is not None else ""
+        elif state[1:] != meaning or state[:1] not in (b"+", b"~"):
+            why = "UNREADY"
+        elif state[:1] == b"~" and ctx.value(side + b"~" + path) is not None:
+            why = "UNSETTLED"
+        if why:
+            raise ReplyError(f"{why} {reader.decode()} {side.decode()} {path.decode()}")
+    return flags
+
+
 def due_ids(ctx: Context, side: bytes, expires: bytes, may_write: bool) -> tuple[Ids, bool]:
     """The records whose time is over, and whether anything may be written: some are dropped on the way where it may."""
     if ctx.value(expires) is None:

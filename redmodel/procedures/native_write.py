@@ -59,6 +59,23 @@ def leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token:
             ctx.call(b"HDEL", side + path, token)
 
 
+def lacking(ctx: Context, side: bytes, nonce: bytes) -> tuple[list[bytes], list[bytes] | None]:
+    """The paths that this version of the model does not index and others do, or a refusal if it is not registered."""
+    field = b"writer:%b" % nonce[5:8].hex().encode()
+    wrong = wrong_type_at(ctx, side + b"schema", b"hash")
+    paths = None if wrong else hash_at(ctx, side + b"schema").get(field)
+    if paths is None:
+        return [], wrong or [b"unregistered", side, field]
+    return paths.split(b"\x1f")[1:], None
+
+
+def wait(ctx: Context, side: bytes, id: bytes, lacks: list[bytes]) -> None:
+    """Let what this record's writer lacks wait to be entered."""
+    for path in lacks:
+        with suppress(ReplyError):
+            ctx.call(b"ZADD", side + b"~" + path, b"0", id)
+
+
 def drop(ctx: Context, side: bytes, id: bytes) -> None:
     """Remove every trace of an id but its record."""
     try:

@@ -19,6 +19,8 @@ local function save(k, last_key, a, pause, given, claimed)
   if alive and current and string.sub(current, 1, 8) == nonce then
     return string.sub(current, 9, 9) == 'c' and 1 or 0
   end
+  local lacks, unknown = lacking(side, nonce)
+  if unknown then return unknown end
   if alive and only == 'n' then return {'exists'} end
   if not alive and (only == 'x' or not whole) then return {'missing'} end
   local last_guard = a + 2 + sets + clears + expiries + paths + guards
@@ -54,7 +56,7 @@ local function save(k, last_key, a, pause, given, claimed)
     local dropped = {}
     for i = last_expiry + 1, last_path do dropped[ARGV[i]] = true end
     for entry, kind, path, token in string.gmatch(string.sub(current, 10), '((.)([^\31]*)\31([^\30]*)\30)') do
-      if not whole and not dropped[path] then
+      if not whole and not dropped[path] or lacks ~= '' and string.find(lacks .. '\31', '\31' .. path .. '\31', 1, true) then
         kept = kept .. entry
       elseif not string.find(joined, entry, 1, true) then
         left = left or {}
@@ -140,6 +142,7 @@ local function save(k, last_key, a, pause, given, claimed)
     if refused then return refused end
   end
   call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. kept .. joined)
+  if lacks ~= '' then wait(side, id, lacks) end
   if dead then
     for i = 1, #dead do drop(side, dead[i]) end
   end

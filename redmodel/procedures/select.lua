@@ -1,15 +1,38 @@
 -- Which records meet the conditions: what every procedure with a program of conditions shares.
 -- KEYS: T@ids, T@expires, then the index keys that the program names by their position.
--- ARGV[1]: flags; 'w' may write (purge and repair), 't' tell the time.
+-- ARGV[1]: flags; 'w' may write (purge and repair), 't' tell the time; then \31, the version of the model that asks, and for
+-- each index that is used \31 path \30 meaning.
+-- Replies an error UNREADY or UNSETTLED, version, T@ and path where an index can't answer (yet).
 -- A node of the program is one of:  '*'  all   '=' key  in a set   'u' n key...  in one of n sets
 -- '#' key low high  a range of scores   '!' key token  the owner of a unique value
 -- '&' n node...   '|' n node...   '~' node
 local ids, expires = KEYS[1], KEYS[2]
 local side = string.sub(ids, 1, -4)
 local records = string.sub(ids, 1, -5) .. ':'
-local flags = ARGV[1]
+local flags, reader, guard = string.match(ARGV[1], '^(%a*)\31?(%x*)(.*)$')
 local may_write = string.find(flags, 'w', 1, true) ~= nil
 local at = 2 -- where the arguments are read
+
+if guard ~= '' then
+  local paths, meanings, fields = {}, {}, {}
+  for path, meaning in string.gmatch(guard, '\31([^\30]*)\30([^\31]*)') do
+    local n = #paths + 1
+    paths[n], meanings[n], fields[n] = path, meaning, 'index:' .. path
+  end
+  local states = call('HMGET', side .. 'schema', unpack(fields))
+  for i = 1, #paths do
+    local why
+    local state = states[i] and string.sub(states[i], 1, 1)
+    if not state then
+      why = call('EXISTS', ids) == 1 and 'UNREADY'
+    elseif string.sub(states[i], 2) ~= meanings[i] or (state ~= '+' and state ~= '~') then
+      why = 'UNREADY'
+    elseif state == '~' then
+      why = call('EXISTS', side .. '~' .. paths[i]) == 1 and 'UNSETTLED'
+    end
+    if why then return redis.error_reply(why .. ' ' .. reader .. ' ' .. side .. ' ' .. paths[i]) end
+  end
+end
 
 local function list(width)
   local result, n = {}, tonumber(ARGV[at])

@@ -14,10 +14,11 @@ from redmodel.plan.delete import delete
 from redmodel.plan.find import Selection, find_count, find_page
 from redmodel.plan.get import get
 from redmodel.plan.program import Program
-from redmodel.plan.save import Registered, save, save_many
+from redmodel.plan.registration import Registered
+from redmodel.plan.save import save, save_many
 from redmodel.plan.ttl import touch
 from redmodel.plan.update import increment
-from redmodel.procedures import FIND, SAVE
+from redmodel.procedures import DEFINE, FIND, SAVE
 from tests.contract.models import Session, User, user
 from tests.database.test_driver import Replies
 
@@ -26,12 +27,14 @@ KNOWN: Registered = {SCHEMA, schema_of(Session)}
 
 
 def test_the_first_save_looks_at_the_layout_and_says_what_the_keys_mean() -> None:
-    executor = Replies([[]], [4], [1])
+    executor = Replies([[], 0, 0], [1], [1])
     registered: Registered = set()
     run(save(user(1, id="1"), registered), executor)
     assert [args[:2] for args in executor.asked] == [
         (b"HGETALL", b"users@schema"),
-        (b"HSET", b"users@schema"),
+        (b"EXISTS", b"users@ids"),
+        (b"EXISTS", b"users@log"),
+        (b"EVALSHA", DEFINE.sha),
         (b"EVALSHA", SAVE.sha),
     ]
     assert registered == {SCHEMA}
@@ -41,10 +44,10 @@ def test_the_first_save_looks_at_the_layout_and_says_what_the_keys_mean() -> Non
 
 
 def test_another_layout_is_refused_before_anything_is_written() -> None:
-    executor = Replies([[b"layout", b"99"]])
+    executor = Replies([[b"layout", b"99"], 1, 1])
     with pytest.raises(LayoutError, match="layout 99"):
         run(save(user(1), set()), executor)
-    assert len(executor.asked) == 1
+    assert len(executor.asked) == 3
 
 
 def test_a_loaded_record_sends_what_changed_and_nothing_else() -> None:
@@ -137,7 +140,8 @@ def test_a_page_is_one_call_of_one_procedure() -> None:
     (args,) = executor.asked
     assert args[1] == FIND.sha
     assert args[3:6] == (b"users@ids", b"users@expires", b"users@age")
-    assert args[6:10] == (b"w", b"40", b"20", b"20")
+    assert args[6] == b"w\x1f" + SCHEMA.writer + b"\x1fage\x1erange int"
+    assert args[7:10] == (b"40", b"20", b"20")
     assert args[-4:] == (b"#", b"3", b"21", b"+inf")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from redmodel.procedures import TRANSACT
-from tests.procedures.test_twins import IDS, Server, Twin, a_save, a_version, an_operation, keyspace, run, tidy
+from tests.procedures.test_twins import IDS, Server, Twin, a_nonce, a_save, a_version, an_operation, keyspace, run, tidy
 
 
 def _split(command: tuple[bytes, ...]) -> tuple[list[bytes], list[bytes]]:
@@ -46,7 +46,7 @@ def _a_step(rng: random.Random, id: bytes, nonce: bytes) -> list[tuple[bytes, li
 def a_transaction(rng: random.Random, real: Server) -> tuple[bytes, ...]:
     keys: list[bytes] = []
     argv: list[Any] = []
-    nonce = rng.randbytes(8)
+    nonce = a_nonce(rng)
     for id in rng.sample(IDS, rng.randrange(1, 5)):
         for kind, own, args in _a_step(rng, id, nonce):
             if kind == b"w" and rng.random() < 0.8:
@@ -71,6 +71,7 @@ def test_the_script_and_the_twin_do_the_same(version: str, seed: int, request: p
     for id in IDS:
         for ask in (real, twin):
             ask(b"HSET", b"t:" + id, b"count", b"1")
+            ask(b"HSET", b"t@schema", b"writer:01ab00", b"", b"writer:02ab00", b"\x1fcity")
     for step in range(250):
         operation = a_transaction(rng, real) if rng.random() < 0.7 else an_operation(rng)
         if operation == (b"EVICT-STRINGS",):
@@ -102,6 +103,7 @@ def test_the_script_and_the_twin_do_the_same(version: str, seed: int, request: p
 def test_a_full_server_refuses_it_whole(version: str, request: pytest.FixtureRequest) -> None:
     real = Server(request.getfixturevalue(version))
     rng = random.Random(1)
+    real(b"HSET", b"t@schema", b"writer:01ab00", b"")
     for id in IDS:
         real(*run(TRANSACT, *_transaction_of(rng, id, b"s")))
     real.client.hset("t:1", "count", 1)
@@ -126,10 +128,18 @@ def _transaction_of(rng: random.Random, id: bytes, kind: bytes) -> tuple[list[by
     keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
     args: list[Any] = [id]
     if kind == b"s":
-        args = [rng.randbytes(8) + b"w-", b"60000 4 0 0 0", b"id", id, b"city", id, b"=city\x1f" + id + b"\x1e"]
+        args = [
+            rng.randbytes(5) + b"\x01\xab\x00w-",
+            b"60000 4 0 0 0",
+            b"id",
+            id,
+            b"city",
+            id,
+            b"=city\x1f" + id + b"\x1e",
+        ]
         keys.append(b"t@city:" + id)
     elif kind == b"t":
         args = [id, b"50000"]
     elif kind == b"i":
-        args = [rng.randbytes(8), b"count", b"1", b"i", b"", b"", b""]
+        args = [rng.randbytes(5) + b"\x01\xab\x00", b"count", b"1", b"i", b"", b"", b""]
     return keys, [b"%b %d %d" % (kind, len(keys), len(args)), *args]

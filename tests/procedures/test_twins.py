@@ -13,7 +13,20 @@ import redis
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
-from redmodel.procedures import AGGREGATE, ALL, DELETE, FIND, INCREMENT, ITEMS, PURGE, SAVE, TOUCH, Procedure
+from redmodel.procedures import (
+    AGGREGATE,
+    ALL,
+    DEFINE,
+    DELETE,
+    FIND,
+    INCREMENT,
+    ITEMS,
+    PURGE,
+    REINDEX,
+    SAVE,
+    TOUCH,
+    Procedure,
+)
 from tests.servers import RealServer
 
 IDS = [b"1", b"2", b"a:b", b"{x}", "é*?".encode(), b"\x00[\n", b"7"]
@@ -118,6 +131,49 @@ def a_guard(rng: random.Random) -> list[bytes]:
     return [*rng.choice([city, (b"@version", rng.choice([b"-", b"=" + a_version(rng)]))])]
 
 
+def a_nonce(rng: random.Random) -> bytes:
+    """Of one of three versions of the model, of which one may not be registered yet."""
+    return rng.randbytes(5) + rng.choice([b"\x01\xab\x00"] * 4 + [b"\x02\xab\x00", b"\x03\xab\x00"])
+
+
+def a_definition(rng: random.Random) -> tuple[bytes, ...]:
+    if rng.random() < 0.03:
+        return (b"DEL", b"t@schema")
+    fields: list[Any] = [b"writer:01ab00", b"", b"writer:02ab00", rng.choice([b"", b"\x1fcity", b"\x1fage\x1ftags"])]
+    for path in (b"city", b"age", b"tags", b"email"):
+        fields += [b"index:" + path, rng.choice([b"+", b"+", b"~", b"-", b"x"]) + b"m"]
+    revision = rng.choice([b"", b"1", b"2"])
+    return run(
+        DEFINE,
+        [b"t@schema"],
+        [
+            revision,
+            *counted(rng.sample([b"writer:01ab00", b"no", b"none", b"never", b"n"], 1)),
+            *fields,
+            b"revision",
+            b"2",
+        ],
+    )
+
+
+def a_reindex(rng: random.Random) -> tuple[bytes, ...]:
+    id = rng.choice(IDS)
+    city, age = rng.choice(CITIES), rng.randrange(5)
+    paths = rng.sample([b"city", b"age", b"email", b"tags"], rng.randrange(3))
+    joins = [entry for entry in entries(city, age, b"e%d" % rng.randrange(6), [b"x"]) if entry[1] in paths]
+    keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
+    keys += [b"t@" + path + b":" + token if kind == b"=" else b"t@" + path for kind, path, token, _ in joins]
+    seen = rng.choice([[], [b"city", b"+" + city], [b"nothing", b"-"]])
+    sets, clears = rng.choice([[], [b"note", b"new"]]), rng.choice([[], [b"email"]])
+    head = f"{len(seen) // 2} {len(paths)} {len(sets)} {len(clears)}"
+    argv: list[Any] = [a_nonce(rng), head, *seen, *paths, *sets, *clears]
+    for kind, path, token, score in joins:
+        argv.append(kind + path + b"\x1f" + token + b"\x1e")
+        if kind == b"#":
+            argv.append(score)
+    return run(REINDEX, keys, argv)
+
+
 def a_save(rng: random.Random) -> tuple[bytes, ...]:
     id = rng.choice(IDS)
     city, age = rng.choice(CITIES), rng.choice([None, rng.randrange(5)])
@@ -138,7 +194,7 @@ def a_save(rng: random.Random) -> tuple[bytes, ...]:
     paths = [] if whole else chosen
     version, guards = a_version(rng), [] if rng.random() < 0.7 else a_guard(rng)
     head = f"{ttl} {len(pairs)} {len(clear)} {len(expiring)} {len(paths)} {len(guards)}"
-    argv: list[Any] = [rng.randbytes(8) + mode + version, head, *pairs, *clear, *expiring, *paths, *guards]
+    argv: list[Any] = [a_nonce(rng) + mode + version, head, *pairs, *clear, *expiring, *paths, *guards]
     for kind, path, token, score in joins:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
         if kind == b"#":
@@ -166,7 +222,7 @@ def an_item_change(rng: random.Random, keys: list[bytes]) -> tuple[bytes, ...]:
     bounds = rng.choice(["- -", "- -", "1 -", "- 3", "0 4"])
     ttl = rng.choice(["-", "-", "20000", "1"])
     version = a_version(rng)
-    head = [rng.randbytes(8) + operation, field, base, f"{bounds} {ttl} {len(texts)}", version, rng.choice(["t", ""])]
+    head = [a_nonce(rng) + operation, field, base, f"{bounds} {ttl} {len(texts)}", version, rng.choice(["t", ""])]
     entries = [b"=tags\x1f" + token + b"\x1e" for token in named]
     return run(ITEMS, keys + [b"t@tags:" + token for token in named], [*head, *texts, *entries])
 
@@ -227,6 +283,9 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
         )
     most = rng.choice([0, 2, 1000])
     flags = rng.choice([b"w", b"wt", b"", b"wc", b"c"])
+    flags += rng.choice(
+        [b"", b"", b"\x1f01ab00\x1fcity\x1em", b"\x1f01ab00\x1fage\x1em\x1fcity\x1em", b"\x1f01ab00\x1fcity\x1en"]
+    )
     argv = [flags, rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10]), most, *counted([b"id", b"city", b"age"])]
     return run(FIND, keys, [*argv, len(orders) // 3, *orders, *node])
 
@@ -245,6 +304,10 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
     id = rng.choice(IDS)
     keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
     chance = rng.random()
+    if chance < 0.05:
+        return a_definition(rng)
+    if chance < 0.12:
+        return a_reindex(rng)
     if chance < 0.5:
         return a_save(rng)
     if chance < 0.6:
@@ -259,9 +322,7 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
         bounds = rng.choice([[b"", b""], [b"0", b""], [b"-1", b"4"]])
         indexed = rng.random() < 0.7
         field = b"age" if indexed else rng.choice([b"count", b"age"])
-        return run(
-            INCREMENT, keys + [b"t@age"] * indexed, [rng.randbytes(8), field, count, kind, *bounds, a_version(rng)]
-        )
+        return run(INCREMENT, keys + [b"t@age"] * indexed, [a_nonce(rng), field, count, kind, *bounds, a_version(rng)])
     if chance < 0.82:
         return an_item_change(rng, keys)
     if chance < 0.85:
