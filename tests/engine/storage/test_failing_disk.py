@@ -17,7 +17,17 @@ from tests.engine.storage.disk import SimulatedDisk
 from tests.engine.storage.faulty import FailingFileSystem, ShortWrites
 from tests.engine.storage.test_torn_and_damaged_logs import read_log
 
-ERRNOS = [errno.EIO, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EACCES, errno.EFBIG, errno.EINTR]
+ERRNOS = [
+    errno.EIO,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EFBIG,
+    errno.EINTR,
+    errno.ENOENT,
+    errno.EMFILE,
+]
 
 
 def work(directory: Path, disk: FailingFileSystem, policy: Policy) -> tuple[list[bytes], StorageError | None]:
