@@ -83,6 +83,7 @@ class Rewrite:
         self._log = log
         self._source = source
         self._stop = threading.Event()
+        self._given_up = False
         self._thread = threading.Thread(target=self._run, name="redmodel-rewrite", daemon=True)
 
     def start(self) -> None:
@@ -93,8 +94,9 @@ class Rewrite:
         """Give up, and return when no step is under way any more; also to be called under the engine's lock."""
         self._stop.set()
         self.join()
-        with self._source.lock:
-            self._source.end_snapshot()
+        if self._given_up:
+            with self._source.lock:
+                self._source.end_snapshot()
 
     def join(self) -> None:
         """Return when it has ended."""
@@ -107,6 +109,7 @@ class Rewrite:
         try:
             rewrite(self._log, self._source, self._stop)
         except Stopped as stopped:
+            self._given_up = True
             self._log.rewritten(stopped)
             logger.info("the rewrite of %s is given up", self._log.directory)
         except Exception as error:
