@@ -25,6 +25,7 @@ NOT_RUN = {
     "git clone": "there is no network in a test",
     "cd redmodel": "goes with the clone",
     "make": "the targets of the Makefile set up an environment of their own; CI runs them",
+    "redmodel serve": "does not end; tests/server/test_program.py runs it",
     "uvicorn": "does not end; tests/examples/test_web.py runs the application",
 }
 
