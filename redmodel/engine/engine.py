@@ -286,6 +286,10 @@ class Engine:
         """Held while a command runs."""
         return self._lock
 
+    def functions(self) -> list[bytes]:
+        """The sources of all libraries of functions."""
+        return self.scripting.libraries.sources
+
     def begin_snapshot(self) -> Snapshot:
         """All keys as they are now, to be taken in slices; to be called under the lock."""
         self.snapshot = Snapshot(self.databases)

@@ -151,6 +151,9 @@ SCRIPT_ARGUMENT_TYPE = "ERR Lua redis lib command arguments must be strings or i
 SCRIPT_WRITES_IN_RO = "ERR Can not execute a script with write flag using *_ro command."
 SCRIPT_KILLED = "ERR Error running script: Script killed by user with SCRIPT KILL."
 FUNCTION_KILLED = "ERR Error running script: Script killed by user with FUNCTION KILL."
+LIBRARY_NAME = (
+    "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
+)
 NOT_BUSY = "NOTBUSY No scripts in execution right now."
 UNKILLABLE = (
     "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script "

@@ -97,7 +97,7 @@ def _run(context: Context, args: Args, sha: bytes, source: bytes | None, *, read
         engine.scripting.load(source)
     elif not engine.scripting.knows(sha):
         raise ReplyError(texts.NO_SCRIPT)
-    return engine.scripting.run_script(context, sha, keys, argv, read_only=read_only, command=args[0])
+    return engine.scripting.run_script(context, sha, keys, argv, read_only=read_only, command=args)
 
 
 def _run_native(

@@ -113,6 +113,10 @@ class Interpreter:
         """Whether a value is a table of Lua."""
         return bool(self._type(value) == "table")
 
+    def is_function(self, value: Any) -> bool:
+        """Whether a value is a function of Lua."""
+        return bool(self._type(value) == "function")
+
     def compile(self, code: bytes, name: bytes) -> Any:
         """A function of a source.
 

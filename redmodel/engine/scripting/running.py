@@ -13,13 +13,14 @@ from redmodel.engine.procedures import ProcedureContext
 from redmodel.engine.scripting import shebang
 from redmodel.engine.scripting.conversion import command_arguments, to_lua, to_reply
 from redmodel.engine.scripting.interpreter import Failure, Interpreter
+from redmodel.engine.scripting.libraries import Libraries
 from redmodel.engine.scripting.redis_api import api, constants
 from redmodel.errors import ReplyError
 
 if TYPE_CHECKING:
     from redmodel.engine.context import Context
     from redmodel.engine.engine import Engine
-    from redmodel.engine.registry import Command
+    from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Running:
     """A script or function while it runs."""
 
     def __init__(
-        self, context: Context, kind: shebang.Kind, name: str, *, read_only: bool, function: bool, command: bytes
+        self, context: Context, kind: shebang.Kind, name: str, *, read_only: bool, function: bool, command: Args
     ) -> None:
         self.context = context
         self.kind = kind
@@ -64,6 +65,7 @@ class Scripting:
         self._warned = False
         #: Takes what ``redis.register_function`` is called with, while a library is loaded.
         self.registering: Callable[..., tuple[bool, Any]] | None = None
+        self.libraries = Libraries(self)
 
     @property
     def interpreter(self) -> Interpreter:
@@ -111,7 +113,7 @@ class Scripting:
         self._compiled.clear()
 
     def run_script(
-        self, context: Context, sha: bytes, keys: list[bytes], argv: list[bytes], *, read_only: bool, command: bytes
+        self, context: Context, sha: bytes, keys: list[bytes], argv: list[bytes], *, read_only: bool, command: Args
     ) -> Reply:
         """Run a kept script."""
         kind, chunk = self._compiled[sha]
@@ -128,7 +130,7 @@ class Scripting:
         argv: list[bytes],
         *,
         read_only: bool,
-        command: bytes,
+        command: Args,
     ) -> Reply:
         """Run a function of a library."""
         running = Running(context, kind, name, read_only=read_only, function=True, command=command)

@@ -28,7 +28,7 @@ end
 local globals = {}
 local environment = readonly(globals)
 raw.setmetatable(globals, {__index = function(_, name)
-    raw.error("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'", 2)
+    raw.fail("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'")
 end})
 
 local function checked(library, names)
@@ -255,9 +255,10 @@ function_globals.redis = readonly(function_api)
 local function_environment = readonly(function_globals)
 function_globals._G = function_environment
 local load_globals = raw.setmetatable({}, {__index = function(_, name)
-    raw.error("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'", 2)
+    raw.fail("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'")
 end})
 for name, value in raw.pairs(globals) do load_globals[name] = value end
+load_globals.math = nil
 local load_api = {}
 for name, value in raw.pairs(redis) do
     if name:match("^LOG_") or name:match("^REDIS_") or name == "log" then load_api[name] = value end
@@ -267,7 +268,7 @@ load_api.register_function = function(...)
     if failed then raw.error({err = value}, 0) end
 end
 load_globals.redis = readonly(raw.setmetatable(load_api, {__index = function(_, name)
-    raw.error("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'", 3)
+    raw.fail("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'")
 end}))
 
 local function finished(ok, ...)

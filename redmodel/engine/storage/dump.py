@@ -19,6 +19,12 @@ _CHUNK = 256  # elements in one command: long enough to load fast, short enough 
 Effect = tuple[int, tuple[bytes, ...]]
 
 
+def dump_functions(sources: Iterable[bytes]) -> Iterator[Effect]:
+    """Yield the commands that load libraries of functions."""
+    for source in sources:
+        yield 0, (b"FUNCTION", b"LOAD", source)
+
+
 def dump(databases: Iterable[Keyspace]) -> Iterator[Effect]:
     """Yield the commands that rebuild every key of these databases, with its deadline; nothing may change meanwhile.
 

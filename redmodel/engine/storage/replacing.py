@@ -11,13 +11,14 @@ import threading
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.storage.compaction import BaseWriter, write_base
-from redmodel.engine.storage.dump import dump
+from redmodel.engine.storage.dump import dump, dump_functions
 from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.folder import LogFolder
 from redmodel.engine.storage.format import UnitEncoder
@@ -121,6 +122,11 @@ class ReplaceableLog:
                     f"can't rewrite the log as {path}: {error.strerror or error}", path=str(path)
                 ) from error
 
+    def functions(self) -> list[bytes]:
+        """The sources of the libraries that the engine holds."""
+        source = None if self._source is None else self._source()
+        return [] if source is None else source.functions()
+
     def compact_if_due(self, databases: Iterable[Keyspace]) -> bool:
         """Rewrite the log when that is worth the time, and say whether it was done; nothing may change meanwhile.
 
@@ -129,7 +135,7 @@ class ReplaceableLog:
         if not self.compaction_due:
             return False
         try:
-            self.compact(dump(databases))
+            self.compact(chain(dump_functions(self.functions()), dump(databases)))
         except StorageError as error:
             if self.failure is not None:
                 raise
@@ -153,7 +159,8 @@ class ReplaceableLog:
                 self._take_place(old)
                 self._files.make_directory(folder.path)
                 part = folder.manifest.next_increment()
-                base = write_base(self._files, folder, folder.manifest.next_base(), part, dump(databases))
+                whole = chain(dump_functions(self.functions()), dump(databases))
+                base = write_base(self._files, folder, folder.manifest.next_base(), part, whole)
                 self._files.fsync_directory(self.directory)
                 following = make_increment(self._files, folder, part)
             except OSError as error:

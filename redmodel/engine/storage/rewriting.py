@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from redmodel.engine.storage.compaction import BaseWriter
-from redmodel.engine.storage.dump import dump_key
+from redmodel.engine.storage.dump import dump_functions, dump_key
 from redmodel.errors import StorageError
 
 if TYPE_CHECKING:
@@ -153,12 +153,14 @@ def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
                 try:
                     log.switch_to(following)
                     snapshot = source.begin_snapshot()
+                    functions = source.functions()
                 except BaseException:
                     following.discard()
                     raise
             base: BaseWriter | None = None
             try:
                 base = log.begin_base(following)
+                base.add(dump_functions(functions))
                 while True:
                     with _held(source, stop):
                         kept = snapshot.take(SLICE)

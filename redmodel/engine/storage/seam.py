@@ -36,6 +36,10 @@ class Source(Protocol):
         """All keys as they are now; to be called, as all methods of the snapshot, under the lock."""
         ...
 
+    def functions(self) -> list[bytes]:
+        """The sources of all libraries of functions."""
+        ...
+
     def end_snapshot(self) -> None:
         """The snapshot is not needed any more."""
         ...

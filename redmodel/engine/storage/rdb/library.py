@@ -79,8 +79,11 @@ def load_into(
                 raise StorageError(f"this engine takes no writes: {context.refusal}")
             if replace:
                 engine.execute(Session(), [b"FLUSHALL"])
+                engine.execute(Session(), [b"FUNCTION", b"FLUSH"])
             else:
                 _check_empty(engine)
+            for source in report.functions:
+                _keep(context, source)
             for number, entry in enumerate(entries, 1):
                 _put(context, entry)
                 if not number % _UNIT:
@@ -139,6 +142,12 @@ def _check_empty(engine: Engine) -> None:
         raise StorageError(f"the target holds {keys} keys: replace them, or load into an empty one")
 
 
+def _keep(context: Context, source: bytes) -> None:
+    context.engine.scripting.libraries.keep(source)
+    if context.logging:
+        context.effects.append((0, (b"FUNCTION", b"LOAD", b"REPLACE", source)))
+
+
 def _put(context: Context, entry: Entry) -> None:
     database = context.engine.databases[entry.database]
     database.put(entry.key, entry.value)
@@ -179,4 +188,4 @@ def save_from(
             b"ctime": b"%d" % (context.now() // 1000),
             b"aof-base": b"0",
         }
-        return write_snapshot(files or FileSystem(), Path(path), engine.databases, aux, progress)
+        return write_snapshot(files or FileSystem(), Path(path), engine.databases, aux, progress, engine.functions())

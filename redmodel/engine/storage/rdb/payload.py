@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from redmodel.engine.storage.rdb import codes
 from redmodel.engine.storage.rdb.checksum import crc64
 from redmodel.engine.storage.rdb.decoding import DECODERS
 from redmodel.engine.storage.rdb.encoding import encoded
-from redmodel.engine.storage.rdb.primitives import BadData, NeedMore
+from redmodel.engine.storage.rdb.primitives import BadData, NeedMore, read_string, string
 from redmodel.engine.values.types import Value
 
 _FOOTER = 10
@@ -28,6 +30,35 @@ def dump(value: Value, version: int = codes.WRITTEN) -> bytes:
         version = codes.WRITTEN_WITH_FIELD_DEADLINES
     body = b"".join((bytes((kind,)), *pieces, version.to_bytes(2, "little")))
     return body + crc64(body).to_bytes(8, "little")
+
+
+def functions(sources: Iterable[bytes]) -> bytes:
+    """The payload of FUNCTION DUMP."""
+    body = b"".join(b"%c%b" % (codes.FUNCTION, string(source)) for source in sources)
+    body += codes.WRITTEN.to_bytes(2, "little")
+    return body + crc64(body).to_bytes(8, "little")
+
+
+def sources_of(payload: bytes) -> list[bytes]:
+    """The sources in a payload of FUNCTION DUMP.
+
+    Raises:
+        BadFooter: the version is newer, or the checksum wrong.
+        ValueError: it holds something else, or is damaged.
+    """
+    check(payload)
+    body = payload[:-_FOOTER]
+    found: list[bytes] = []
+    at = 0
+    try:
+        while at < len(body):
+            if body[at] != codes.FUNCTION:
+                raise ValueError("no function")
+            source, at = read_string(body, at + 1)
+            found.append(source)
+    except (BadData, NeedMore, IndexError) as error:
+        raise ValueError("a damaged source") from error
+    return found
 
 
 def check(payload: bytes) -> None:

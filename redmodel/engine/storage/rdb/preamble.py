@@ -52,4 +52,6 @@ def replay(
             yield command
     if database:
         yield (b"SELECT", b"0")
+    for source in reader.report.functions:
+        yield (b"FUNCTION", b"LOAD", source)
     return reader.offset, reader.rest, reader.report

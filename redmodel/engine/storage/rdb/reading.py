@@ -211,7 +211,6 @@ class SnapshotReader:
         elif kind == codes.FUNCTION:
             code, position = read_string(buffer, position)
             report.functions.append(code)
-            report.warn("left out functions (FUNCTION LOAD), which this engine does not run")
         elif kind == codes.MODULE_AUX:
             module, position = skip_module(buffer, position)
             report.warn(f"left out what the module {module} keeps beside its keys")

@@ -69,6 +69,11 @@ class SnapshotWriter:
         finally:
             self._discard()
 
+    def add_functions(self, sources: Iterable[bytes]) -> None:
+        """Write libraries of functions, which stand before all keys."""
+        for source in sources:
+            self._buffer += b"%c%b" % (codes.FUNCTION, string(source))
+
     def select(self, database: int, keys: int, deadlines: int) -> None:
         """Begin a database: what comes next belongs to it. The numbers let a server make room at once."""
         self._database = database
@@ -133,8 +138,9 @@ def write_snapshot(
     databases: Iterable[Keyspace],
     aux: Mapping[bytes, bytes],
     progress: Callable[[int], None] | None = None,
+    functions: Iterable[bytes] = (),
 ) -> int:
-    """Write all keys of these databases as an RDB file, and give its size; nothing may change meanwhile.
+    """Write functions and all keys of these databases as an RDB file, and give its size; nothing may change meanwhile.
 
     It is of version 10, or of version 12 where fields of hashes have deadlines.
 
@@ -146,6 +152,7 @@ def write_snapshot(
     timed = any(database.has_expiring_fields() for database in databases)
     version = codes.WRITTEN_WITH_FIELD_DEADLINES if timed else codes.WRITTEN
     with SnapshotWriter(files, path, aux, version=version) as writer:
+        writer.add_functions(functions)
         for database in databases:
             if not database.values:
                 continue
