@@ -6,7 +6,7 @@ import gc
 import tracemalloc
 from typing import Any
 
-from benchmarks.rounds import Case
+from benchmarks.rounds import Action, Case
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 
@@ -30,7 +30,7 @@ def cases(client: Any, target: float) -> list[Case]:
         both(b"ZADD", b"z", *[part for n in range(first, first + _STEP) for part in (b"%d" % n, b"m:%d" % n)])
 
     def case(name: str, times: int, *args: bytes) -> Case:
-        contenders = {
+        contenders: dict[str, Action] = {
             "engine": lambda: engine.execute(session, args),
             "redis-server": lambda: client.execute_command(*args),
         }

@@ -79,6 +79,7 @@ TRIM_TWICE = "ERR syntax error, MAXLEN and MINID options at the same time are no
 TRIM_MAXLEN = "ERR The MAXLEN argument must be >= 0."
 TRIM_LIMIT = "ERR The LIMIT argument must be >= 0."
 TRIM_LIMIT_ALONE = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy"
+XTRIM_NO_STRATEGY = "ERR syntax error, XTRIM must be called with a trimming strategy"
 TRIM_LIMIT_EXACT = "ERR syntax error, LIMIT cannot be used without the special ~ option"
 XSETID_BELOW_TOP = "ERR The ID specified in XSETID is smaller than the target stream top item"
 XSETID_BELOW_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id"

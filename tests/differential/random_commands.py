@@ -575,8 +575,6 @@ class Judge:
             return all(self.same(one, theirs, mine) for one, theirs, mine in replies)
         if name in (b"EXEC", b"DISCARD"):
             self.queued.clear()
-        if real[1] is None and ours[1] is None:
-            return True  # inside EXEC the engine can't say which kind of nil it is
         if name in (b"SPOP", b"SRANDMEMBER") and isinstance(real[1], list) and isinstance(ours[1], list):
             return sorted(real[1]) == sorted(ours[1])
         return self.both.same(args, real, ours)

@@ -79,6 +79,7 @@ def test_replies(both: Both) -> None:
 
 def test_corrupted_counters(both: Both) -> None:
     head = b"HYLL\x01\0\0\0" + bytes(7) + b"\x80"
+    both.check([b"RPUSH", b"list", b"a"])
     for value in (
         head,
         head + b"\x7f\xff\x00",
@@ -96,6 +97,8 @@ def test_corrupted_counters(both: Both) -> None:
         both.check([b"PFCOUNT", b"k", b"nope"])
         both.check([b"PFADD", b"k", b"a", b"b"])
         both.check([b"PFMERGE", b"d", b"k"])
+        both.check([b"PFCOUNT", b"k", b"list"])
+        both.check([b"PFMERGE", b"d", b"k", b"list"])
         both.check([b"GET", b"k"])
 
 

@@ -191,3 +191,11 @@ def test_moves(both: Both) -> None:
         LRANGE m 0 -1
         SCAN 0 TYPE list COUNT 100
     """)
+
+
+def test_nils_inside_transactions(both: Both) -> None:
+    """RESP2 has a nil for arrays of its own, also among the replies of EXEC."""
+    for line in ("LPOP nope", "LPOP nope 2", "RPOP nope 1", "LMPOP 1 nope LEFT", "ZMPOP 1 nope MIN", "GET nope"):
+        both.check("MULTI")
+        both.check(line)
+        both.check("EXEC")

@@ -163,6 +163,13 @@ def test_deleting_and_trimming(both: Both) -> None:
         XDEL nope x
         XDEL s
         XINFO STREAM s
+        XTRIM s LIMIT 0
+        XTRIM s LIMIT 5
+        XADD s LIMIT 0 x
+        XADD s LIMIT 0 9-9 f v
+        XADD s LIMIT 5 9-9 f v
+        XTRIM s MAXLEN = 20 LIMIT 0
+        XTRIM s MAXLEN = 20 LIMIT 1
         XTRIM s MAXLEN 20
         XTRIM s MAXLEN = 19
         XTRIM s MAXLEN ~ 5

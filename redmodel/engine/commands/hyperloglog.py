@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from redmodel.engine import texts
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
@@ -11,7 +13,7 @@ from redmodel.errors import ReplyError
 
 TABLE = Table(
     ("PFADD", -2, "write denyoom fast", (1, 1, 1)),
-    ("PFCOUNT", -2, "readonly may_replicate", (1, -1, 1)),
+    ("PFCOUNT", -2, "readonly", (1, -1, 1)),
     ("PFMERGE", -2, "write denyoom", (1, -1, 1)),
     ("PFDEBUG", 3, "write denyoom admin", (2, 2, 1)),
     ("PFSELFTEST", 1, "admin", (0, 0, 0)),
@@ -31,6 +33,14 @@ def _counter(context: Context, key: bytes) -> bytes | None:
     if value is not None and not hll.is_counter(value):
         raise ReplyError(texts.NOT_A_COUNTER)
     return value
+
+
+def _counters(context: Context, keys: Args) -> Iterator[bytes]:
+    """The counters at some keys, one after the other: the first that is wrong decides what is answered."""
+    for key in keys:
+        value = _counter(context, key)
+        if value is not None:
+            yield value
 
 
 def _sparse_most(context: Context) -> int:
@@ -61,8 +71,7 @@ def pfadd(context: Context, args: Args) -> Reply:
 def pfcount(context: Context, args: Args) -> Reply:
     try:
         if len(args) > 2:
-            counters = [value for key in args[1:] if (value := _counter(context, key)) is not None]
-            return _signed(hll.count_of(hll.highest(counters)))
+            return _signed(hll.count_of(hll.highest(_counters(context, args[1:]))))
         key = args[1]
         value = _own(context, key)
         if value is None:
@@ -85,14 +94,13 @@ def _signed(number: int) -> int:
 @TABLE.handles("PFMERGE")
 def pfmerge(context: Context, args: Args) -> Reply:
     target = args[1]
-    counters = [value for key in args[1:] if (value := _counter(context, key)) is not None]
     try:
-        values = hll.highest(counters)
+        values = hll.highest(_counters(context, args[1:]))
         into = _counter(context, target)
         if into is None:
             context.notify(b"new", target)
             into = hll.empty()
-        if any(map(hll.is_dense, counters)):
+        if any(map(hll.is_dense, _counters(context, args[1:]))):
             into = hll.dense(into)
         context.database.put_raw(target, hll.merged(into, values, _sparse_most(context)))
     except hll.Corrupted:

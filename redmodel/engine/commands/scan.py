@@ -26,6 +26,7 @@ _WHOLE = (b"listpack", b"listpackex", b"intset")
 
 def _cursor(text: bytes) -> int:
     """Read a cursor as strtoul does, which lets a sign through."""
+    text = text.partition(b"\0")[0]  # as C sees it
     if not text:
         return 0
     digits = text[1:] if text[:1] in (b"+", b"-") else text

@@ -162,10 +162,10 @@ def _options(args: Args, *, adds: bool, loading: bool) -> tuple[Trimming, bool, 
         at += 1
     if adds and at < len(args) and args[at] != b"*":
         _check_new_id(args[at])
-    if limit is not None and not trimming.at:
+    if limit and not trimming.at:
         raise ReplyError(texts.TRIM_LIMIT_ALONE)
     if not adds and not trimming.at:
-        raise texts.syntax()
+        raise ReplyError(texts.XTRIM_NO_STRATEGY)
     if not loading:  # what the log holds was trimmed exactly, and may still name the limit it had
         if limit is not None and not trimming.approximate:
             raise ReplyError(texts.TRIM_LIMIT_EXACT)

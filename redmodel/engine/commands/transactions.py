@@ -7,7 +7,7 @@ from typing import Any
 from redmodel.engine import texts
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
-from redmodel.engine.replies import OK, Reply
+from redmodel.engine.replies import NIL_ARRAY, OK, Reply
 from redmodel.errors import ReplyError
 
 TABLE = Table(
@@ -48,7 +48,8 @@ def exec_(context: Context, args: Args) -> Reply:
     try:
         for command, queued in queue:
             try:
-                replies.append(context.run(command, queued))
+                reply = context.run(command, queued)
+                replies.append(NIL_ARRAY if reply is None and command.nil_is_array(queued) else reply)
             except ReplyError as error:
                 context.engine.statistics.failed(error.text)
                 replies.append(error)

@@ -342,7 +342,11 @@ def _tau(x: float) -> float:
 
 
 def spelled(value: bytes) -> str:
-    """The runs of a sparse counter as PFDEBUG DECODE shows them."""
+    """The runs of a sparse counter as PFDEBUG DECODE shows them.
+
+    Raises:
+        Corrupted: half a run stands at the end.
+    """
     shown: list[str] = []
     at = _HEADER
     while at < len(value):
@@ -351,6 +355,8 @@ def spelled(value: bytes) -> str:
             shown.append(f"v:{(code >> 2 & 31) + 1},{(code & 3) + 1}")
         elif code & 0x40:
             at += 1
+            if at == len(value):
+                raise Corrupted
             shown.append(f"Z:{((code & 0x3F) << 8 | value[at]) + 1}")
         else:
             shown.append(f"z:{code + 1}")
