@@ -12,6 +12,7 @@
     ├── MultipleFound               one() met more than one record
     ├── Conflict                    the write was refused; nothing was written
     │   ├── UniqueViolation         another record holds the unique value
+    │   ├── Restricted              a record that another one refers to was to be deleted
     │   ├── AlreadyExists           only_if="new", and the record is there
     │   ├── StaleWrite              another writer changed the record since it was loaded
     │   └── BulkError               some records of a bulk write were refused
@@ -125,6 +126,30 @@ class UniqueViolation(Conflict):
     @property
     def fields(self) -> tuple[str, ...]:
         return tuple(self.field.split("+"))
+
+
+class Restricted(Conflict):
+    """A record can't be deleted because another refers to it, in a field with ``on_delete="restrict"``.
+
+    ``model`` and ``id`` name the record referred to, ``referrer``, ``referrer_id`` and ``field`` the one that refers.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str = "",
+        id: object = None,
+        referrer: str = "",
+        referrer_id: object = None,
+        field: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.model = model
+        self.id = id
+        self.referrer = referrer
+        self.referrer_id = referrer_id
+        self.field = field
 
 
 class AlreadyExists(Conflict):

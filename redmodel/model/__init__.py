@@ -25,6 +25,7 @@ from redmodel.model.links import Link
 from redmodel.model.loaded import KEYSPACE
 from redmodel.model.matching import matches
 from redmodel.model.references import reference
+from redmodel.model.referrers import Rules, rules_of
 from redmodel.model.refs import Ref, Refs
 from redmodel.model.rules import VERSION
 from redmodel.model.schema import FieldSpec, Schema
@@ -59,6 +60,7 @@ __all__ = [
     "Ref",
     "Refs",
     "RenamedFrom",
+    "Rules",
     "Schema",
     "Unique",
     "after_delete",
@@ -75,6 +77,7 @@ __all__ = [
     "owner_of",
     "path_of",
     "reference",
+    "rules_of",
     "schema_of",
     "set_loaded",
 ]

@@ -10,7 +10,7 @@ from pydantic.errors import PydanticUndefinedAnnotation
 
 from redmodel.errors import EncodingError, QueryError, SchemaError
 from redmodel.model.expressions import METHOD_NAMES
-from redmodel.model.fields import EmbeddedMark, IndexMark, marks_of
+from redmodel.model.fields import Codec, EmbeddedMark, IndexMark, OnDelete, Rule, marks_of
 from redmodel.model.leaves import Leaf, item_schema, leaf_of
 from redmodel.model.shapes import Core, ModelShape, accepts_none, peel
 from redmodel.model.tokens import NULL, TOKEN_LIMIT, score_of
@@ -43,6 +43,7 @@ class Index:
         "kind",
         "many",
         "nullable",
+        "on_delete",
         "path",
         "path_bytes",
         "position",
@@ -79,6 +80,8 @@ class Index:
         self._compute = compute
         self.path_bytes = path.encode()
         """The path as keys and logs spell it."""
+        self.on_delete: OnDelete | None = None
+        """Of a reference: what a delete of the record that it leads to does."""
         self._null: Entry = (SET, self.path_bytes, NULL, b"")
         self.entries: Callable[[Any], list[Entry]] = self._extractor()
         """The entries of a record. Raises EncodingError for a value that has no place in the index (NaN, 2**53 + 1)."""
@@ -266,9 +269,12 @@ def _walk(
         marks = marks_of(info.metadata)
         indexed = [mark for mark in marks if isinstance(mark, IndexMark)]
         embedded = any(isinstance(mark, EmbeddedMark) for mark in marks)
-        if not indexed and not embedded:
-            continue
         where = ".".join([model.cls.__name__, *(step[0] for step in steps), name])
+        rule = next((entry for entry in info.metadata if isinstance(entry, Rule)), None)
+        if not indexed and not embedded:
+            if rule is not None:
+                raise SchemaError(f"{where} has on_delete={rule.on_delete!r}, and is no Ref or Refs.")
+            continue
         schema = fields[name]
         at = positions[name] if position is None else position
         empty = nullable or accepts_none(schema, model.by_reference)
@@ -283,7 +289,10 @@ def _walk(
         if len(indexed) > 1:
             raise SchemaError(f"{where} is indexed twice; Unique alone is enough.")
         if indexed:
-            yield _index(model, name, schema, items, path, at, empty, indexed[0].unique, where)
+            index = _index(model, name, schema, items, path, at, empty, indexed[0].unique, where)
+            if rule is not None:
+                index.on_delete = _checked(rule.on_delete, index, any(isinstance(mark, Codec) for mark in marks), where)
+            yield index
         else:
             inner = peel(items if items is not None else schema, model.by_reference)
             if inner["type"] != "model" or inner.get("root_model"):
@@ -294,6 +303,24 @@ def _walk(
             _complete(nested, where)
             deeper = _model_fields(inner)
             yield from _walk(model, nested, deeper, positions, path, (*owners, nested), at, empty)
+
+
+def _checked(on_delete: OnDelete, index: Index, plugged: bool, where: str) -> OnDelete:
+    """What a reference declares for deletes. Raises SchemaError for what can't be kept."""
+    if on_delete not in ("restrict", "cascade", "set_null"):
+        raise SchemaError(f"{where}: on_delete is 'restrict', 'cascade' or 'set_null', not {on_delete!r}.")
+    if index.target is None:
+        raise SchemaError(f"{where} has on_delete={on_delete!r}, and is no Ref or Refs.")
+    if plugged:
+        raise SchemaError(
+            f"{where} has a Codec, so its on_delete can't be kept: its text is known to this program only."
+        )
+    if on_delete == "set_null" and (index.plain_field is None or not index.nullable):
+        raise SchemaError(
+            f"{where} can't be set to None: on_delete='set_null' is for a field of the model itself, Ref[... | None]. "
+            f"For a list of references, or one inside a nested model, choose 'restrict' or 'cascade'."
+        )
+    return on_delete
 
 
 def _complete(nested: type[BaseModel], where: str) -> None:

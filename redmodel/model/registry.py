@@ -12,6 +12,18 @@ from redmodel.model.keys import contains
 
 _owners: WeakValueDictionary[str, type] = WeakValueDictionary()
 _lock = Lock()
+_claims = 0
+
+
+def claims() -> int:
+    """How many times a prefix was given away: while it stays the same, so do the models."""
+    return _claims
+
+
+def living() -> list[type]:
+    """The models that hold prefixes now."""
+    with _lock:
+        return list(_owners.values())
 
 
 def claim(prefix: str, model: type) -> None:
@@ -33,6 +45,8 @@ def claim(prefix: str, model: type) -> None:
                 f"'{max(prefix, taken, key=len)}:1' could belong to both. Choose another separator than ':'."
             )
         _owners[prefix] = model
+        global _claims
+        _claims += 1
 
 
 def _rivals(prefix: str, model: type) -> Iterator[tuple[str, type]]:

@@ -118,6 +118,13 @@ class Schema(Generic[M]):
             self._built_together.append(frozenset(positions[name] for name in needed if name in positions))
         _check_plugs(self._codecs, indexes)
         self.indexes = tuple(indexes)
+        for index in self.indexes:
+            for one in self.computed if index.on_delete == "set_null" else ():
+                if one.depends_on is None or index.path in one.depends_on:
+                    raise SchemaError(
+                        f"{self.name}.{index.path} can't be set to None by a delete: {one.name} is computed from it. "
+                        f"Name what {one.name} depends on, or choose another on_delete."
+                    )
         self._by_path = {index.path: index for index in self.indexes}
         self._extractors = tuple(index.entries for index in self.indexes)
         start = prefix.encode()
@@ -160,6 +167,10 @@ class Schema(Generic[M]):
     def numbered(self) -> bool:
         """Whether the ids are whole numbers, which have an order of their own."""
         return self._codecs[0].kind == "int"
+
+    def none_of(self, position: int) -> bytes:
+        """What stands in the hash where a field is None; nothing for no field."""
+        return self._codecs[position].write_none or b""
 
     def id_from(self, raw: bytes) -> Any:
         """The id, as its field holds it, whose bytes in a key these are."""

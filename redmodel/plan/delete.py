@@ -4,34 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
-from redmodel.errors import ReplyError
 from redmodel.model import Model, Schema, loaded_version, schema_of, set_loaded
-from redmodel.plan.commands import procedure
+from redmodel.plan.cascade import delete_command, settle
 from redmodel.plan.conflicts import moved_to, refuse_moved
-from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.core import Batch, Plan
 from redmodel.plan.get import each_id, find_by_id, get_many, several
 from redmodel.plan.hooks import after, before
-from redmodel.plan.refusal import wrong_type
-from redmodel.procedures import DELETE
 
 BATCH = 1000
 """Records that travel in one batch."""
-
-
-def _command(schema: Schema[Any], id: bytes, version: bytes | None = None) -> Command[Reply]:
-    argv = (id,) if version is None else (id, version)
-    return procedure(DELETE, (schema.key(id), schema.ids_key, schema.log_key, schema.expires_key), argv)
-
-
-def _accept(reply: Reply) -> bool:
-    if isinstance(reply, ReplyError):
-        raise reply
-    if isinstance(reply, list):
-        _, key, found = cast("list[bytes]", reply)
-        raise wrong_type(key, found)
-    return reply == 1
 
 
 def delete(model: type[Model], id: object) -> Plan[bool]:
@@ -40,17 +23,18 @@ def delete(model: type[Model], id: object) -> Plan[bool]:
     if schema.hooks is not None and schema.hooks.of_deletes:
         record = yield from find_by_id(model, id)
         return record is not None and (yield from _delete_hooked(schema, record))
-    (reply,) = yield Batch((_command(schema, schema.id_bytes(id)),))
-    return _accept(reply)
+    raw = schema.id_bytes(id)
+    (reply,) = yield Batch((delete_command(schema, raw),))
+    return (yield from settle(schema, raw, reply))
 
 
 def _delete_loaded(schema: Schema[Any], record: Model) -> Plan[bool]:
     """Delete a record that is at hand; of a versioned model, only as it was loaded."""
     id = schema.id_of(record)
-    (reply,) = yield Batch((_command(schema, id, loaded_version(record)),))
+    (reply,) = yield Batch((delete_command(schema, id, loaded_version(record)),))
     if (moved := moved_to(schema, id, reply)) is not None:
         raise refuse_moved(schema, record, moved)
-    return _accept(reply)
+    return (yield from settle(schema, id, reply))
 
 
 def _delete_hooked(schema: Schema[Any], record: Model) -> Plan[bool]:
@@ -88,8 +72,11 @@ def delete_many(model: type[Model], ids: Iterable[object]) -> Plan[int]:
             records = yield from _at_hand(model, chunk)
             yield from before(model, hooks, hooks.before_delete, records)
             chunk = [schema.id_value(record) for record in records]
-        replies = (yield Batch(tuple(_command(schema, schema.id_bytes(id)) for id in chunk))) if chunk else ()
-        gone = [_accept(reply) for reply in replies]
+        raws = [schema.id_bytes(id) for id in chunk]
+        replies = (yield Batch(tuple(delete_command(schema, raw) for raw in raws))) if chunk else ()
+        gone: list[bool] = []
+        for raw, reply in zip(raws, replies, strict=True):
+            gone.append((yield from settle(schema, raw, reply)))
         done += sum(gone)
         if hooks is not None:
             yield from after(hooks.after_delete, [one for one, was in zip(records, gone, strict=True) if was])

@@ -6,6 +6,7 @@ This room knows nothing of models, plans or connections: keys and arguments come
 from __future__ import annotations
 
 from redmodel.procedures.native_aggregate import aggregate as _aggregate
+from redmodel.procedures.native_cascade import cascade as _cascade
 from redmodel.procedures.native_count import increment as _increment
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_items import items as _items
@@ -20,6 +21,7 @@ from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "select", "aggregate"))
+CASCADE = Procedure("cascade", _cascade, lua("common", "deleting", "cascade"))
 DEFINE = Procedure("define", _define, lua("common", "define"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
 FIND = Procedure("find", _find, lua("common", "select", "find"))
@@ -34,6 +36,7 @@ TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", 
 
 ALL: tuple[Procedure, ...] = (
     AGGREGATE,
+    CASCADE,
     DEFINE,
     DELETE,
     FIND,
@@ -52,6 +55,7 @@ __all__ = [
     "AGGREGATE",
     "ALL",
     "BY_SHA",
+    "CASCADE",
     "DEFINE",
     "DELETE",
     "FIND",

@@ -106,34 +106,40 @@ def drop_due(ctx: Context, side: bytes, most: int) -> None:
             ctx.call(b"ZADD", expires, b"%d" % (ctx.now + left), id)
 
 
+def refuse_traces(ctx: Context, side: bytes, id: bytes, given: Places | None = None) -> list[Any] | None:
+    """The refusal of removing every trace of an id but its record, or None; see deleting.lua."""
+    log = side + b"log"
+    wrong = (
+        wrong_type_at(ctx, side + b"ids", b"set")
+        or wrong_type_at(ctx, log, b"hash")
+        or wrong_type_at(ctx, side + b"expires", b"zset")
+    )
+    current = None if wrong else hash_at(ctx, log).get(id)
+    if current is None:
+        return wrong
+    for kind, path, token in entries_of(current):
+        key = side + path + b":" + token if kind == b"=" else side + path
+        wrong = wrong_type_at(ctx, key, _KINDS.get(kind, b"hash"))
+        if wrong:
+            return wrong
+        if given is not None and kind == b"!":
+            given[key, token] = id
+    return None
+
+
 def refuse_delete(
     ctx: Context, keys: list[bytes], id: bytes, given: Places | None = None, version: bytes | None = None
 ) -> list[Any] | None:
     """The refusal of deleting a record, or None if it and every trace of it may go; see deleting.lua."""
-    record, ids, log, expires = keys
-    side = ids[:-3]
-    wrong = (
-        wrong_type_at(ctx, record, b"hash")
-        or wrong_type_at(ctx, ids, b"set")
-        or wrong_type_at(ctx, log, b"hash")
-        or wrong_type_at(ctx, expires, b"zset")
-    )
+    record, ids = keys[:2]
+    wrong = wrong_type_at(ctx, record, b"hash")
     if wrong:
         return wrong
     fields = hash_at(ctx, record)
     held = fields.get(b"@version") if version is not None else None
     if held is not None and held[:16] != version:
         return [b"moved", b"%d" % ctx.now, [word for pair in fields.items() for word in pair]]
-    current = hash_at(ctx, log).get(id)
-    if current is not None:
-        for kind, path, token in entries_of(current):
-            key = side + path + b":" + token if kind == b"=" else side + path
-            wrong = wrong_type_at(ctx, key, _KINDS.get(kind, b"hash"))
-            if wrong:
-                return wrong
-            if given is not None and kind == b"!":
-                given[key, token] = id
-    return None
+    return refuse_traces(ctx, ids[:-3], id, given)
 
 
 def delete(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:

@@ -1,0 +1,83 @@
+"""Deleting records that others refer to: at once where the references are few, in steps where they are many."""
+
+from __future__ import annotations
+
+from os import urandom
+from typing import Any, cast
+
+from redmodel.errors import ReplyError, Restricted
+from redmodel.model import Rules, Schema, rules_of
+from redmodel.plan.commands import procedure
+from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.refusal import wrong_type
+from redmodel.procedures import CASCADE, DELETE
+
+MOST = 1000
+"""Records that are deleted or changed as one atomic step, and in one step of a longer delete."""
+
+
+def delete_command(schema: Schema[Any], id: bytes) -> Command[Reply]:
+    """The one command that deletes a record, with what refers to it as far as that is declared and not too much."""
+    rules = rules_of(schema)
+    if rules is None:
+        return procedure(DELETE, (schema.key(id), schema.ids_key, schema.log_key, schema.expires_key), (id,))
+    return _command(rules, schema, id, b"a")
+
+
+def _command(rules: Rules, schema: Schema[Any], id: bytes, mode: bytes) -> Command[Reply]:
+    keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
+    keys += [each.ids_key for each in rules.schemas]
+    nonce, version = urandom(8), urandom(8).hex().encode()
+    return procedure(CASCADE, keys, (id, b"%d" % MOST, mode, nonce, version, *rules.words))
+
+
+def settle(schema: Schema[Any], id: bytes, reply: Reply) -> Plan[bool]:
+    """Read the reply to that command, and go on where there was too much for one step; True if the record was there.
+
+    A longer delete begins with the records that nobody refers to, and ends with the one asked for: when it is broken
+    off, none refers to one that is gone, and deleting the record again goes on.
+    """
+    if isinstance(reply, int):
+        return reply == 1
+    rules = rules_of(schema) or Rules((schema,), ())
+    words = _read(rules, reply)
+    if words[0] == b"done":
+        return bool(words[1] == 1)
+    below: list[tuple[Schema[Any], Rules, bytes]] = [(schema, rules, id)]
+    while True:
+        one, its_rules, its_id = below[-1]
+        (reply,) = yield Batch((_command(its_rules, one, its_id, b"p"),))
+        words = _read(its_rules, reply)
+        if words[0] == b"deeper":
+            deeper: Schema[Any] = its_rules.schemas[words[1] - 1]
+            below.append((deeper, rules_of(deeper) or Rules((deeper,), ()), words[2]))
+        elif words[0] == b"done":
+            below.pop()
+            if not below:
+                return bool(words[1] == 1)
+
+
+def _read(rules: Rules, reply: Reply) -> list[Any]:
+    """The words of a reply; raises what it refuses."""
+    if isinstance(reply, ReplyError):
+        raise reply
+    words = cast("list[Any]", reply)
+    if words[0] == b"wrongtype":
+        raise wrong_type(words[1], words[2])
+    if words[0] == b"restrict":
+        raise _restricted(rules, *words[1:])
+    return words
+
+
+def _restricted(rules: Rules, of: int, id: bytes, by: int, other: bytes, path: bytes) -> Restricted:
+    target, referrer = rules.schemas[of - 1], rules.schemas[by - 1]
+    id_value, other_value, field = target.id_from(id), referrer.id_from(other), path.decode()
+    return Restricted(
+        f"{target.name} {id_value!r} can't be deleted: {referrer.name} {other_value!r} refers to it in "
+        f"{referrer.name}.{field}. Delete that first, or let it refer to another",
+        model=target.name,
+        id=id_value,
+        referrer=referrer.name,
+        referrer_id=other_value,
+        field=field,
+    )

@@ -1,0 +1,183 @@
+"""The native twin of cascade.lua, in the same order."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from redmodel.procedures.containers import hash_at, set_at
+from redmodel.procedures.native_write import drop, drop_due, refuse_traces, wrong_type_at
+from redmodel.procedures.registry import Context
+
+DEPTH = 100
+_ODD = re.compile(rb"[\x00-\x1f\x7f~]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    of: int
+    by: int
+    path: bytes
+    action: bytes
+    field: bytes
+    none: bytes
+
+
+def _token(id: bytes) -> bytes:
+    return _ODD.sub(lambda odd: b"~%02x" % odd[0][0], id)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is found on the way down from a record, and what is to be done."""
+
+    ctx: Context
+    sides: list[bytes]
+    rules: list[_Rule]
+    most: int
+    all: bool
+    budget: int
+    state: dict[tuple[int, bytes], str] = field(default_factory=lambda: dict[tuple[int, bytes], str]())
+    refused: list[Any] | None = None
+    short: bool = False
+    barred: list[Any] | None = None
+    deeper: list[Any] | None = None
+    doomed: list[tuple[int, bytes]] = field(default_factory=lambda: list[tuple[int, bytes]]())
+    nulls: list[tuple[_Rule, bytes, bytes]] = field(default_factory=lambda: list[tuple[_Rule, bytes, bytes]]())
+    dead: list[tuple[bytes, bytes]] = field(default_factory=lambda: list[tuple[bytes, bytes]]())
+    bars: list[tuple[tuple[int, bytes], list[Any]]] = field(
+        default_factory=lambda: list[tuple[tuple[int, bytes], list[Any]]]()
+    )
+
+    def record(self, m: int, id: bytes) -> bytes:
+        return self.sides[m - 1][:-1] + b":" + id
+
+    def visit(self, m: int, id: bytes, depth: int) -> bool:
+        """List what is to be done below a record; whether it may go then."""
+        ctx, whole = self.ctx, True
+        self.state[m, id] = "way"
+        self.refused = (
+            self.refused or wrong_type_at(ctx, self.record(m, id), b"hash") or refuse_traces(ctx, self.sides[m - 1], id)
+        )
+        for rule in self.rules:
+            key = self.sides[rule.by - 1] + rule.path + b":" + _token(id)
+            self.refused = self.refused or (wrong_type_at(ctx, key, b"set") if rule.of == m else None)
+            if self.refused:
+                return False
+            limit = self.most + 1 if rule.action == b"r" else self.budget
+            members: list[bytes] = []
+            if rule.of == m:
+                found = set_at(ctx, key)
+                if found and rule.action == b"c" and depth == DEPTH:
+                    limit = 0
+                if len(found) > limit and rule.action != b"r":
+                    if self.all:
+                        self.short = True
+                        return False
+                    whole, self.deeper = False, self.deeper or [b"deeper", m, id]
+                members = list(found)[:limit]
+            for other in members:
+                whole = self._meet(rule, m, id, other, depth) and whole
+                if self.refused or self.short:
+                    return False
+        self.state[m, id] = "doomed" if whole else "stays"
+        if whole:
+            self.doomed.append((m, id))
+        return whole
+
+    def _meet(self, rule: _Rule, m: int, id: bytes, other: bytes, depth: int) -> bool:
+        """Look at one record that refers; whether the one that it refers to may still go."""
+        ctx, record, spot = self.ctx, self.record(rule.by, other), (rule.by, other)
+        there = ctx.value(record)
+        if there is None:
+            self.dead.append((self.sides[rule.by - 1], other))
+            return True
+        if rule.field and (
+            not isinstance(there, dict)
+            or hash_at(ctx, record).get(rule.field) != (b"\0" if id[:1] == b"\0" else b"") + id
+        ):
+            return True
+        state = self.state.get(spot)
+        if rule.action == b"r":
+            if state in ("way", "doomed"):
+                return True
+            bar: list[Any] = [b"restrict", m, id, rule.by, other, rule.path]
+            self.bars.append((spot, bar))
+            if not any(one.action == b"c" and one.by == rule.by for one in self.rules):
+                self.refused = bar
+            if not self.all:
+                self.barred = self.barred or bar
+            return self.all
+        if rule.action == b"n":
+            self.budget -= 1
+            self.nulls.append((rule, other, id))
+            side = self.sides[rule.by - 1]
+            self.refused = (
+                self.refused
+                or wrong_type_at(ctx, record, b"hash")
+                or refuse_traces(ctx, side, other)
+                or wrong_type_at(ctx, side + rule.path + b":~null", b"set")
+            )
+            return True
+        if state is not None:
+            return state != "stays"
+        self.budget -= 1
+        if self.budget >= 0:
+            return self.visit(rule.by, other, depth + 1)
+        if self.all:
+            self.short = True
+        else:
+            self.deeper = self.deeper or [b"deeper", m, id]
+        return False
+
+    def forget(self, rule: _Rule, other: bytes, id: bytes, nonce: bytes, version: bytes) -> None:
+        """Let a record refer to nothing."""
+        call, side, record = self.ctx.call, self.sides[rule.by - 1], self.record(rule.by, other)
+        entry, null = b"=" + rule.path + b"\x1f" + _token(id) + b"\x1e", b"=" + rule.path + b"\x1f~null\x1e"
+        text = hash_at(self.ctx, side + b"log").get(other, b"")[9:].replace(entry, b"", 1)
+        call(b"HSET", side + b"log", other, nonce + b"u" + (text if null in text else text + null))
+        call(b"SADD", side + rule.path + b":~null", other)
+        call(b"SREM", side + rule.path + b":" + _token(id), other)
+        if rule.none:
+            call(b"HSET", record, rule.field, rule.none)
+        else:
+            call(b"HDEL", record, rule.field)
+        before = hash_at(self.ctx, record).get(b"@version")
+        if before is not None:
+            call(b"HSET", record, b"@version", version + before[:16])
+
+
+def cascade(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
+    """Delete one record, and what refers to it as declared; see cascade.lua for keys, arguments and reply."""
+    id, most, mode, nonce, version, *words = argv
+    rules = [_Rule(int(words[i]), int(words[i + 1]), *words[i + 2 : i + 6]) for i in range(0, len(words), 6)]
+    walk = _Walk(ctx, [key[:-3] for key in keys[4:]], rules, int(most), mode == b"a", int(most))
+    existed = ctx.value(keys[0]) is not None
+    over = walk.visit(1, id, 0)
+    if walk.refused:
+        return walk.refused
+    if walk.all:
+        if walk.short:
+            return [b"many"]
+        for spot, bar in walk.bars:
+            if walk.state.get(spot) != "doomed":
+                return bar
+    elif not over and not walk.doomed and not walk.nulls and not walk.dead:
+        return walk.barred or walk.deeper
+    touched = 0
+    for rule, other, target in walk.nulls:
+        if walk.state.get((rule.by, other)) != "doomed":
+            walk.forget(rule, other, target, nonce, version)
+            touched += 1
+    for side, other in walk.dead:
+        drop(ctx, side, other)
+    for m, one in walk.doomed:
+        ctx.call(b"DEL", walk.record(m, one))
+        drop(ctx, walk.sides[m - 1], one)
+        touched += 1
+    if ctx.value(keys[3]) is not None:
+        drop_due(ctx, walk.sides[0], 16)
+    if over:
+        return [b"done", int(existed), touched - 1]
+    return [b"more", touched + len(walk.dead)]
