@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import urandom
 from typing import Any, cast
 
@@ -16,19 +17,30 @@ MOST = 1000
 """Records that are deleted or changed as one atomic step, and in one step of a longer delete."""
 
 
-def delete_command(schema: Schema[Any], id: bytes) -> Command[Reply]:
+def delete_command(schema: Schema[Any], id: bytes, version: bytes | None = None) -> Command[Reply]:
     """The one command that deletes a record, with what refers to it as far as that is declared and not too much."""
     rules = rules_of(schema)
     if rules is None:
-        return procedure(DELETE, (schema.key(id), schema.ids_key, schema.log_key, schema.expires_key), (id,))
-    return _command(rules, schema, id, b"a")
+        argv = (id,) if version is None else (id, version)
+        return procedure(DELETE, (schema.key(id), schema.ids_key, schema.log_key, schema.expires_key), argv)
+    return _command(rules, schema, id, b"a", version or b"")
 
 
-def _command(rules: Rules, schema: Schema[Any], id: bytes, mode: bytes) -> Command[Reply]:
+def _command(
+    rules: Rules,
+    schema: Schema[Any],
+    id: bytes,
+    mode: bytes,
+    expected: bytes = b"",
+    later: Sequence[tuple[str, bytes]] = (),
+) -> Command[Reply]:
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [each.ids_key for each in rules.schemas]
     nonce, version = urandom(8), urandom(8).hex().encode()
-    return procedure(CASCADE, keys, (id, b"%d" % MOST, mode, nonce, version, *rules.words))
+    places = {each.prefix: b"%d" % n for n, each in enumerate(rules.schemas, 1)}
+    known = [(places[prefix], other) for prefix, other in later if prefix in places]
+    words = [b"%d" % len(known), *(word for pair in known for word in pair), *rules.words]
+    return procedure(CASCADE, keys, (id, b"%d" % MOST, mode, nonce, version, expected, *words))
 
 
 def settle(schema: Schema[Any], id: bytes, reply: Reply) -> Plan[bool]:
@@ -46,7 +58,8 @@ def settle(schema: Schema[Any], id: bytes, reply: Reply) -> Plan[bool]:
     below: list[tuple[Schema[Any], Rules, bytes]] = [(schema, rules, id)]
     while True:
         one, its_rules, its_id = below[-1]
-        (reply,) = yield Batch((_command(its_rules, one, its_id, b"p"),))
+        later = [(other.prefix, known) for other, _, known in below[:-1]]  # in a circle it leads back to them
+        (reply,) = yield Batch((_command(its_rules, one, its_id, b"p", later=later),))
         words = _read(its_rules, reply)
         if words[0] == b"deeper":
             deeper: Schema[Any] = its_rules.schemas[words[1] - 1]

@@ -2,17 +2,18 @@
 -- the way, goes too (and so on from there), or refers to nothing from now on.
 -- KEYS: those of delete.lua, then T@ids of every model that may be touched, the record's own first.
 -- ARGV: id; how many records may be touched; 'a' all or nothing, or 'p' a part, in which nothing goes that is referred to;
--- nonce; new version of 16 characters; then six words for each rule: places among the models of the one referred to and of
+-- nonce; new version of 16 characters; the version that the record must have ('' for any); how many records are known to go later, and the place of the model and the id of
+-- each; then six words for each rule: places among the models of the one referred to and of
 -- the one that refers, path, 'r' restrict 'c' cascade 'n' null, the field that holds the id ('' where it lies deeper), and
 -- what stands for None in it ('' for no field).
 -- Replies {'done', 1 or 0 (it was not there), records touched}; {'more', records touched} of a part; or with nothing written
--- {'many'}, {'deeper', place of a model, id} where a part must begin further down, {'restrict', place and id referred to,
+-- {'many'}, {'moved', the server's time, fields and values of the record}, {'deeper', place of a model, id} where a part must begin further down, {'restrict', place and id referred to,
 -- place and id that refers, path}, or {'wrongtype', key, found}.
 local DEPTH = 100
 local most, all, nonce, version = tonumber(ARGV[2]), ARGV[3] == 'a', ARGV[4], ARGV[5]
 local sides, rules, coming = {}, {}, {}
 for i = 5, #KEYS do sides[i - 4] = string.sub(KEYS[i], 1, -4) end
-for i = 6, #ARGV, 6 do
+for i = 8 + 2 * ARGV[7], #ARGV, 6 do
   local rule = {of = tonumber(ARGV[i]), by = tonumber(ARGV[i + 1]), path = ARGV[i + 2], action = ARGV[i + 3]}
   rule.field, rule.none = ARGV[i + 4], ARGV[i + 5]
   rules[#rules + 1] = rule
@@ -29,6 +30,7 @@ end
 
 local budget, state, refused, short, barred, deeper = most, {}, nil, false, nil, nil
 local doomed, nulls, dead, bars = {}, {}, {}, {}
+for i = 8, 7 + 2 * ARGV[7], 2 do state[ARGV[i] .. ':' .. ARGV[i + 1]] = 'way' end
 
 -- Goes down to what refers to a record, and lists what is to be done, the last first. Says whether the record may go then.
 local function visit(m, id, depth)
@@ -95,6 +97,10 @@ local function visit(m, id, depth)
   return whole
 end
 
+local held = ARGV[6] ~= '' and try('HGET', KEYS[1], '@version')
+if type(held) == 'string' and string.sub(held, 1, 16) ~= ARGV[6] then
+  return {'moved', digits(clock()), call('HGETALL', KEYS[1])}
+end
 local existed = call('EXISTS', KEYS[1])
 local over = visit(1, ARGV[1], 0)
 if refused then return refused end

@@ -150,10 +150,17 @@ class _Walk:
 
 def cascade(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Delete one record, and what refers to it as declared; see cascade.lua for keys, arguments and reply."""
-    id, most, mode, nonce, version, *words = argv
+    id, most, mode, nonce, version, expected, known, *words = argv
+    last = 2 * int(known)
+    later, words = words[:last], words[last:]
     rules = [_Rule(int(words[i]), int(words[i + 1]), *words[i + 2 : i + 6]) for i in range(0, len(words), 6)]
     walk = _Walk(ctx, [key[:-3] for key in keys[4:]], rules, int(most), mode == b"a", int(most))
-    existed = ctx.value(keys[0]) is not None
+    there = ctx.value(keys[0])
+    held = hash_at(ctx, keys[0]).get(b"@version") if expected and isinstance(there, dict) else None
+    if held is not None and held[:16] != expected:
+        return [b"moved", b"%d" % ctx.now, [word for pair in hash_at(ctx, keys[0]).items() for word in pair]]
+    walk.state.update({(int(m), one): "way" for m, one in zip(later[::2], later[1::2], strict=True)})
+    existed = there is not None
     over = walk.visit(1, id, 0)
     if walk.refused:
         return walk.refused
