@@ -11,9 +11,10 @@ from redmodel.model.schema import Schema
 
 
 class Rules(NamedTuple):
-    """The models that a delete may touch, the deleted record's own first, and six words for each rule between them.
+    """The models that a delete may touch, the deleted record's own first, and seven words for each rule between them.
 
-    The words are those of cascade.lua: places of the two models, path, action, field, and what stands for None in it.
+    The words are those of cascade.lua: places of the two models, path, action, field, what stands for None in it, and
+    the meaning of the index.
     """
 
     schemas: tuple[Schema[Any], ...]
@@ -78,5 +79,5 @@ def _collect(schema: Schema[Any]) -> Rules | None:
                 field = other.fields[index.position].stored if index.plain_field is not None else b""
                 none = other.none_of(index.position) if field else b""
                 action = index.on_delete[0].encode() if index.on_delete != "set_null" else b"n"
-                words += (b"%d" % place, b"%d" % by, index.path_bytes, action, field, none)
+                words += (b"%d" % place, b"%d" % by, index.path_bytes, action, field, none, index.meaning)
     return Rules(tuple(schemas), tuple(words)) if words else None

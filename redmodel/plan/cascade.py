@@ -36,11 +36,11 @@ def _command(
 ) -> Command[Reply]:
     keys = [schema.key(id), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [each.ids_key for each in rules.schemas]
-    nonce, version = urandom(8), urandom(8).hex().encode()
+    nonces, version = [each.nonce() for each in rules.schemas], urandom(8).hex().encode()
     places = {each.prefix: b"%d" % n for n, each in enumerate(rules.schemas, 1)}
     known = [(places[prefix], other) for prefix, other in later if prefix in places]
     words = [b"%d" % len(known), *(word for pair in known for word in pair), *rules.words]
-    return procedure(CASCADE, keys, (id, b"%d" % MOST, mode, nonce, version, expected, *words))
+    return procedure(CASCADE, keys, (id, b"%d" % MOST, mode, version, expected, *nonces, *words))
 
 
 def settle(schema: Schema[Any], id: bytes, reply: Reply) -> Plan[bool]:
@@ -62,7 +62,7 @@ def settle(schema: Schema[Any], id: bytes, reply: Reply) -> Plan[bool]:
         (reply,) = yield Batch((_command(its_rules, one, its_id, b"p", later=later),))
         words = _read(its_rules, reply)
         if words[0] == b"deeper":
-            deeper: Schema[Any] = its_rules.schemas[words[1] - 1]
+            deeper = its_rules.schemas[int(words[1]) - 1]
             below.append((deeper, rules_of(deeper) or Rules((deeper,), ()), words[2]))
         elif words[0] == b"done":
             below.pop()

@@ -20,11 +20,11 @@ from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
-AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "select", "aggregate"))
-CASCADE = Procedure("cascade", _cascade, lua("common", "deleting", "cascade"))
+AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "ready", "select", "aggregate"))
+CASCADE = Procedure("cascade", _cascade, lua("common", "ready", "deleting", "cascade"))
 DEFINE = Procedure("define", _define, lua("common", "define"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
-FIND = Procedure("find", _find, lua("common", "select", "find"))
+FIND = Procedure("find", _find, lua("common", "ready", "select", "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 ITEMS = Procedure("items", _items, lua("common", "items"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))

@@ -2,20 +2,27 @@
 -- the way, goes too (and so on from there), or refers to nothing from now on.
 -- KEYS: those of delete.lua, then T@ids of every model that may be touched, the record's own first.
 -- ARGV: id; how many records may be touched; 'a' all or nothing, or 'p' a part, in which nothing goes that is referred to;
--- nonce; new version of 16 characters; the version that the record must have ('' for any); how many records are known to go later, and the place of the model and the id of
--- each; then six words for each rule: places among the models of the one referred to and of
+-- new version of 16 characters; the version that the record must have ('' for any); a nonce for each of the
+-- models; how many records are known to go later, and the place of the model and the id of each; then seven words for
+-- each rule: places among the models of the one referred to and of
 -- the one that refers, path, 'r' restrict 'c' cascade 'n' null, the field that holds the id ('' where it lies deeper), and
--- what stands for None in it ('' for no field).
+-- what stands for None in it ('' for no field), and the meaning of the index.
 -- Replies {'done', 1 or 0 (it was not there), records touched}; {'more', records touched} of a part; or with nothing written
 -- {'many'}, {'moved', the server's time, fields and values of the record}, {'deeper', place of a model, id} where a part must begin further down, {'restrict', place and id referred to,
 -- place and id that refers, path}, or {'wrongtype', key, found}.
 local DEPTH = 100
-local most, all, nonce, version = tonumber(ARGV[2]), ARGV[3] == 'a', ARGV[4], ARGV[5]
+local most, all, version, expected = tonumber(ARGV[2]), ARGV[3] == 'a', ARGV[4], ARGV[5]
 local sides, rules, coming = {}, {}, {}
 for i = 5, #KEYS do sides[i - 4] = string.sub(KEYS[i], 1, -4) end
-for i = 8 + 2 * ARGV[7], #ARGV, 6 do
+local function nonce_of(m) return ARGV[5 + m] end
+local later = 6 + #sides
+local first = later + 1 + 2 * ARGV[later]
+for i = first, #ARGV, 7 do
   local rule = {of = tonumber(ARGV[i]), by = tonumber(ARGV[i + 1]), path = ARGV[i + 2], action = ARGV[i + 3]}
   rule.field, rule.none = ARGV[i + 4], ARGV[i + 5]
+  local side, reader = sides[rule.by], string.format('%02x%02x%02x', string.byte(nonce_of(rule.by), 6, 8))
+  local why = unready(side, reader, rule.path, ARGV[i + 6], call('HGET', side .. 'schema', 'index:' .. rule.path))
+  if why then return why end
   rules[#rules + 1] = rule
   if rule.action == 'c' then coming[rule.by] = true end
 end
@@ -30,7 +37,7 @@ end
 
 local budget, state, refused, short, barred, deeper = most, {}, nil, false, nil, nil
 local doomed, nulls, dead, bars = {}, {}, {}, {}
-for i = 8, 7 + 2 * ARGV[7], 2 do state[ARGV[i] .. ':' .. ARGV[i + 1]] = 'way' end
+for i = later + 1, first - 1, 2 do state[ARGV[i] .. ':' .. ARGV[i + 1]] = 'way' end
 
 -- Goes down to what refers to a record, and lists what is to be done, the last first. Says whether the record may go then.
 local function visit(m, id, depth)
@@ -74,8 +81,9 @@ local function visit(m, id, depth)
           end
         elseif rule.action == 'n' then
           budget = budget - 1
-          nulls[#nulls + 1] = {rule, other, id, spot}
-          refused = refused or wrong(record, 'hash') or look_traces(sides[rule.by], other)
+          local lacks, unknown = lacking(sides[rule.by], nonce_of(rule.by))
+          nulls[#nulls + 1] = {rule, other, id, spot, lacks}
+          refused = refused or unknown or wrong(record, 'hash') or look_traces(sides[rule.by], other)
             or wrong(sides[rule.by] .. rule.path .. ':~null', 'set')
         elseif not state[spot] then
           budget = budget - 1
@@ -97,8 +105,8 @@ local function visit(m, id, depth)
   return whole
 end
 
-local held = ARGV[6] ~= '' and try('HGET', KEYS[1], '@version')
-if type(held) == 'string' and string.sub(held, 1, 16) ~= ARGV[6] then
+local held = expected ~= '' and try('HGET', KEYS[1], '@version')
+if type(held) == 'string' and string.sub(held, 1, 16) ~= expected then
   return {'moved', digits(clock()), call('HGETALL', KEYS[1])}
 end
 local existed = call('EXISTS', KEYS[1])
@@ -124,7 +132,8 @@ for i = 1, #nulls do
     local first, last = string.find(text, entry, 1, true)
     if first then text = string.sub(text, 1, first - 1) .. string.sub(text, last + 1) end
     if not string.find(text, null, 1, true) then text = text .. null end
-    call('HSET', side .. 'log', other, nonce .. 'u' .. text)
+    call('HSET', side .. 'log', other, nonce_of(rule.by) .. 'u' .. text)
+    wait(side, other, nulls[i][5])
     call('SADD', side .. rule.path .. ':~null', other)
     call('SREM', side .. rule.path .. ':' .. token(id), other)
     if rule.none == '' then call('HDEL', record, rule.field) else call('HSET', record, rule.field, rule.none) end

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redmodel.procedures.containers import hash_at, set_at
-from redmodel.procedures.native_write import drop, drop_due, refuse_traces, wrong_type_at
+from redmodel.procedures.native_select import refuse_unready
+from redmodel.procedures.native_write import drop, drop_due, lacking, refuse_traces, wait, wrong_type_at
 from redmodel.procedures.registry import Context
 
 DEPTH = 100
@@ -22,6 +23,7 @@ class _Rule:
     action: bytes
     field: bytes
     none: bytes
+    meaning: bytes
 
 
 def _token(id: bytes) -> bytes:
@@ -34,6 +36,7 @@ class _Walk:
 
     ctx: Context
     sides: list[bytes]
+    nonces: list[bytes]
     rules: list[_Rule]
     most: int
     all: bool
@@ -44,7 +47,9 @@ class _Walk:
     barred: list[Any] | None = None
     deeper: list[Any] | None = None
     doomed: list[tuple[int, bytes]] = field(default_factory=lambda: list[tuple[int, bytes]]())
-    nulls: list[tuple[_Rule, bytes, bytes]] = field(default_factory=lambda: list[tuple[_Rule, bytes, bytes]]())
+    nulls: list[tuple[_Rule, bytes, bytes, list[bytes]]] = field(
+        default_factory=lambda: list[tuple[_Rule, bytes, bytes, list[bytes]]]()
+    )
     dead: list[tuple[bytes, bytes]] = field(default_factory=lambda: list[tuple[bytes, bytes]]())
     bars: list[tuple[tuple[int, bytes], list[Any]]] = field(
         default_factory=lambda: list[tuple[tuple[int, bytes], list[Any]]]()
@@ -111,10 +116,12 @@ class _Walk:
             return self.all
         if rule.action == b"n":
             self.budget -= 1
-            self.nulls.append((rule, other, id))
             side = self.sides[rule.by - 1]
+            lacks, unknown = lacking(ctx, side, self.nonces[rule.by - 1])
+            self.nulls.append((rule, other, id, lacks))
             self.refused = (
                 self.refused
+                or unknown
                 or wrong_type_at(ctx, record, b"hash")
                 or refuse_traces(ctx, side, other)
                 or wrong_type_at(ctx, side + rule.path + b":~null", b"set")
@@ -131,12 +138,14 @@ class _Walk:
             self.deeper = self.deeper or [b"deeper", m, id]
         return False
 
-    def forget(self, rule: _Rule, other: bytes, id: bytes, nonce: bytes, version: bytes) -> None:
+    def forget(self, rule: _Rule, other: bytes, id: bytes, lacks: list[bytes], version: bytes) -> None:
         """Let a record refer to nothing."""
         call, side, record = self.ctx.call, self.sides[rule.by - 1], self.record(rule.by, other)
         entry, null = b"=" + rule.path + b"\x1f" + _token(id) + b"\x1e", b"=" + rule.path + b"\x1f~null\x1e"
         text = hash_at(self.ctx, side + b"log").get(other, b"")[9:].replace(entry, b"", 1)
+        nonce = self.nonces[rule.by - 1]
         call(b"HSET", side + b"log", other, nonce + b"u" + (text if null in text else text + null))
+        wait(self.ctx, side, other, lacks)
         call(b"SADD", side + rule.path + b":~null", other)
         call(b"SREM", side + rule.path + b":" + _token(id), other)
         if rule.none:
@@ -150,11 +159,16 @@ class _Walk:
 
 def cascade(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     """Delete one record, and what refers to it as declared; see cascade.lua for keys, arguments and reply."""
-    id, most, mode, nonce, version, expected, known, *words = argv
-    last = 2 * int(known)
-    later, words = words[:last], words[last:]
-    rules = [_Rule(int(words[i]), int(words[i + 1]), *words[i + 2 : i + 6]) for i in range(0, len(words), 6)]
-    walk = _Walk(ctx, [key[:-3] for key in keys[4:]], rules, int(most), mode == b"a", int(most))
+    id, most, mode, version, expected, *words = argv
+    sides = [key[:-3] for key in keys[4:]]
+    nonces, words = words[: len(sides)], words[len(sides) :]
+    last = 1 + 2 * int(words[0])
+    later, words = words[1:last], words[last:]
+    rules = [_Rule(int(words[i]), int(words[i + 1]), *words[i + 2 : i + 7]) for i in range(0, len(words), 7)]
+    for rule in rules:
+        reader = nonces[rule.by - 1][5:8].hex().encode()
+        refuse_unready(ctx, sides[rule.by - 1], reader, rule.path, rule.meaning)
+    walk = _Walk(ctx, sides, nonces, rules, int(most), mode == b"a", int(most))
     there = ctx.value(keys[0])
     held = hash_at(ctx, keys[0]).get(b"@version") if expected and isinstance(there, dict) else None
     if held is not None and held[:16] != expected:
@@ -173,9 +187,9 @@ def cascade(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     elif not over and not walk.doomed and not walk.nulls and not walk.dead:
         return walk.barred or walk.deeper
     touched = 0
-    for rule, other, target in walk.nulls:
+    for rule, other, target, lacks in walk.nulls:
         if walk.state.get((rule.by, other)) != "doomed":
-            walk.forget(rule, other, target, nonce, version)
+            walk.forget(rule, other, target, lacks, version)
             touched += 1
     for side, other in walk.dead:
         drop(ctx, side, other)

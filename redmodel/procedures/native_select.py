@@ -229,20 +229,24 @@ def guard(ctx: Context, side: bytes, asked: bytes) -> bytes:
     if not rest:
         return flags
     reader, *pairs = rest.split(b"\x1f")
-    schema = hash_at(ctx, side + b"schema")
     for pair in pairs:
         path, _, meaning = pair.partition(b"\x1e")
-        state = schema.get(b"index:" + path)
-        why = ""
-        if state is None:
-            why = "UNREADY" if ctx.value(side + b"ids") is not None else ""
-        elif state[1:] != meaning or state[:1] not in (b"+", b"~"):
-            why = "UNREADY"
-        elif state[:1] == b"~" and ctx.value(side + b"~" + path) is not None:
-            why = "UNSETTLED"
-        if why:
-            raise ReplyError(f"{why} {reader.decode()} {side.decode()} {path.decode()}")
+        refuse_unready(ctx, side, reader, path, meaning)
     return flags
+
+
+def refuse_unready(ctx: Context, side: bytes, reader: bytes, path: bytes, meaning: bytes) -> None:
+    """Raise the ReplyError of ready.lua if an index can't answer (yet)."""
+    state = hash_at(ctx, side + b"schema").get(b"index:" + path)
+    why = ""
+    if state is None:
+        why = "UNREADY" if ctx.value(side + b"ids") is not None else ""
+    elif state[1:] != meaning or state[:1] not in (b"+", b"~"):
+        why = "UNREADY"
+    elif state[:1] == b"~" and ctx.value(side + b"~" + path) is not None:
+        why = "UNSETTLED"
+    if why:
+        raise ReplyError(f"{why} {reader.decode()} {side.decode()} {path.decode()}")
 
 
 def due_ids(ctx: Context, side: bytes, expires: bytes, may_write: bool) -> tuple[Ids, bool]:

@@ -21,16 +21,8 @@ if guard ~= '' then
   end
   local states = call('HMGET', side .. 'schema', unpack(fields))
   for i = 1, #paths do
-    local why
-    local state = states[i] and string.sub(states[i], 1, 1)
-    if not state then
-      why = call('EXISTS', ids) == 1 and 'UNREADY'
-    elseif string.sub(states[i], 2) ~= meanings[i] or (state ~= '+' and state ~= '~') then
-      why = 'UNREADY'
-    elseif state == '~' then
-      why = call('EXISTS', side .. '~' .. paths[i]) == 1 and 'UNSETTLED'
-    end
-    if why then return redis.error_reply(why .. ' ' .. reader .. ' ' .. side .. ' ' .. paths[i]) end
+    local why = unready(side, reader, paths[i], meanings[i], states[i])
+    if why then return why end
   end
 end
 

@@ -321,7 +321,7 @@ class Stem(Model, prefix="del-stems"):
 def test_rules_follow_the_models_that_are_declared() -> None:
     rules = rules_of(schema_of(Stem))
     assert rules_of(schema_of(Note)) is None
-    assert rules is not None and len(rules.words) == 6
+    assert rules is not None and len(rules.words) == 7
 
     class Inner(BaseModel):
         stem: Ref[Stem] = Field(on_delete="restrict")
