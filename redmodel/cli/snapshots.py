@@ -28,7 +28,7 @@ from redmodel.engine.storage.shared import ReadOnlyLog
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.stream import Stream
 from redmodel.engine.values.types import TYPE_NAMES
-from redmodel.errors import ReplyError, StoreLocked
+from redmodel.errors import ReplyError, StorageError, StoreLocked
 
 if TYPE_CHECKING:
     from redmodel.database.url import Target
@@ -67,8 +67,9 @@ def save(file: str, url: str | None, directory: str | None, *, replace: bool) ->
     if path.exists() and not replace:
         raise Refused(f"{path} is there already: --replace writes over it")
     began = time.perf_counter()
-    if target.kind == "embedded":
-        keys, written = _save_from_store(target, path)
+    saved = _save_from_store(target, path) if target.kind == "embedded" else None
+    if saved is not None:
+        keys, written = saved
     else:
         with _connection(url) as client, progress("save", "keys") as advance:
             keys, written = _save_from_server(client, path, advance)
@@ -120,15 +121,22 @@ def _load_alone(target: Target, file: str, *, replace: bool) -> bool:
     return True
 
 
-def _save_from_store(target: Target, path: Path) -> tuple[int, int]:
-    """Save a store as it is at one moment, without a change in it, also while others use it; keys and bytes."""
+def _save_from_store(target: Target, path: Path) -> tuple[int, int] | None:
+    """Save a store as it is at one moment, without a change in it, also while others use it; keys and bytes.
+
+    None if its owner has no whole files to copy, because its disk failed.
+    """
     with TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent) as beside:
         try:
             storage = ReadOnlyLog(target.path)
         except StoreLocked:
             place = Path(beside) / "copy"
-            with Database(str(target)) as db:
-                db.backup(place)
+            try:
+                with Database(str(target)) as db:
+                    db.backup(place)
+            except StorageError as error:
+                note(f"no copy of one moment: {error}")
+                return None
             storage = ReadOnlyLog(place)
         engine = Engine(storage=storage)
         try:

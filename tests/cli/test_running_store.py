@@ -71,6 +71,28 @@ def test_export_of_a_running_store(cli: Cli, running: str, tmp_path: Path) -> No
         assert db.count(Customer) == 11
 
 
+def test_export_of_a_running_store_whose_disk_failed(cli: Cli, store: str, tmp_path: Path) -> None:
+    fails = APPLICATION.replace(
+        '    print("ready"',
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))\n"
+        "    try:\n        db.save(customer(12))\n    except StorageError:\n        pass\n"
+        '    print("ready"',
+    ).replace("import sys\n", "import resource, sys\nfrom redmodel import StorageError\n")
+    with subprocess.Popen(
+        [sys.executable, "-c", fails, store], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as application:
+        assert application.stdout is not None
+        assert application.stdout.readline() == "ready\n"
+        said = cli("export", "--rdb", str(tmp_path / "dump.rdb"), "--url", store)
+        assert said.code == 0
+        assert "File too large" in said.err
+        assert "one after the other" in said.err
+        application.communicate(timeout=20)
+    assert cli("import", str(tmp_path / "dump.rdb"), "--dir", str(tmp_path / "copy"), "--write").code == 0
+    with Database(f"embedded://{tmp_path / 'copy'}") as db:
+        assert db.count(Customer) >= 11
+
+
 def test_import_into_a_running_store(cli: Cli, running: str, tmp_path: Path) -> None:
     dump = tmp_path / "dump.rdb"
     cli("export", "--rdb", str(dump), "--url", running)

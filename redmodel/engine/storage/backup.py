@@ -11,12 +11,10 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from redmodel.engine.storage.files import FileSystem, write_all
+from redmodel.engine.storage.files import FileSystem, pieces_of, write_file
 from redmodel.engine.storage.manifest import FOLDER, MANIFEST
 from redmodel.engine.storage.shared import Moment
 from redmodel.errors import StorageError
-
-_CHUNK = 1 << 20
 
 
 def copy_log(source: Path, moment: Moment, destination: Path) -> int:
@@ -69,8 +67,9 @@ def _write(files: FileSystem, descriptors: dict[str, int], moment: Moment, desti
     try:
         done = 0
         for part in moment.manifest.parts:
-            done += _copy(files, descriptors[part.name], folder / part.name, moment.sizes[part.name])
-        _put(files, folder / MANIFEST, moment.manifest.dump())
+            pieces = pieces_of(files, descriptors[part.name], end=moment.sizes[part.name])
+            done += write_file(files, folder / part.name, pieces)
+        write_file(files, folder / MANIFEST, (moment.manifest.dump(),))
         files.fsync_directory(folder)
         files.fsync_directory(temporary)
         files.rename(temporary, destination)
@@ -79,31 +78,6 @@ def _write(files: FileSystem, descriptors: dict[str, int], moment: Moment, desti
         raise
     files.fsync_directory(destination.parent)
     return done
-
-
-def _copy(files: FileSystem, source: int, path: Path, size: int) -> int:
-    fd = files.create(path)
-    try:
-        left = size
-        while left:
-            data = files.read(source, min(left, _CHUNK))
-            if not data:
-                raise OSError(None, f"{path.name} is shorter than it was")
-            write_all(files, fd, data)
-            left -= len(data)
-        files.fsync(fd)
-    finally:
-        files.close(fd)
-    return size
-
-
-def _put(files: FileSystem, path: Path, data: bytes) -> None:
-    fd = files.create(path)
-    try:
-        write_all(files, fd, data)
-        files.fsync(fd)
-    finally:
-        files.close(fd)
 
 
 def _remove(temporary: Path) -> None:

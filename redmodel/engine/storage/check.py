@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Literal
 
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, pieces_of, reading, size_of, write_file
 from redmodel.engine.storage.folder import LogFolder, is_fresh, read_manifest
 from redmodel.engine.storage.loading import LogFile
 from redmodel.engine.storage.lock import DirectoryLock
@@ -25,7 +25,6 @@ State = Literal["clean", "torn", "damaged", "missing", "after damage", "supersed
 Kind = Literal["manifest", "base", "increment"]
 
 _COMMAND = re.compile(rb"\*[1-9][0-9]{0,9}\r\n\$[0-9]{1,9}\r\n(?!(?i:multi|exec|select)\r\n)")
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def check_store(directory: str | PathLike[str], *, files: FileSystem | None = No
         try:
             manifest, size = read_manifest(disk, path)
         except StoreDamaged as error:
-            listed = FileReport(MANIFEST, "manifest", "damaged", _size(disk, path), error.offset, reason=str(error))
+            listed = FileReport(MANIFEST, "manifest", "damaged", size_of(disk, path), error.offset, reason=str(error))
             return _salvaged(disk, place, listed, salvage(disk, place / FOLDER))
         listed = FileReport(MANIFEST, "manifest", "clean", size, size, checksums=manifest.sealed)
         return _of_files(disk, place, place / FOLDER, manifest, [listed])
@@ -159,7 +158,7 @@ def _salvaged(disk: FileSystem, place: Path, listed: FileReport, found: Salvaged
     report = _of_files(disk, place, place / FOLDER, found.manifest, [listed])
     spare: list[FileReport] = []
     for name in found.superseded:
-        size = _size(disk, place / FOLDER / name)
+        size = size_of(disk, place / FOLDER / name)
         kind: Kind = "base" if ".base." in name else "increment"
         reason = "it belongs to an older state of the log: a repair moves it aside"
         spare.append(FileReport(name, kind, "superseded", size, 0, reason=reason))
@@ -188,7 +187,7 @@ def _of_files(
                 commands += 1
         except StoreDamaged as error:
             state, reason = "damaged", str(error)
-        size = _size(disk, path)
+        size = size_of(disk, path)
         if file.torn:
             state, reason = "torn", f"it ends in {file.tail}, which the next opening cuts off"
         good = size if state == "clean" else file.size
@@ -222,31 +221,14 @@ def _last_with_content(disk: FileSystem, folder: Path, manifest: Manifest) -> in
         return len(manifest.parts) - 1
 
 
-def _size(disk: FileSystem, path: Path) -> int:
-    fd = disk.open_read(path)
-    try:
-        return disk.size(fd)
-    finally:
-        disk.close(fd)
-
-
 def _commands_from(disk: FileSystem, path: Path, offset: int) -> int:
-    return sum(len(_COMMAND.findall(piece)) for piece in _pieces(disk, path, offset))
+    with reading(disk, path) as fd:
+        return sum(len(_COMMAND.findall(piece)) for piece in pieces_of(disk, fd, offset))
 
 
-def _pieces(disk: FileSystem, path: Path, offset: int) -> list[bytes]:
-    """What stands in a file from ``offset`` on."""
-    pieces: list[bytes] = []
-    fd = disk.open_read(path)
-    try:
-        at = 0
-        while data := disk.read(fd, _PIECE):
-            if at + len(data) > offset:
-                pieces.append(data[max(offset - at, 0) :])
-            at += len(data)
-    finally:
-        disk.close(fd)
-    return pieces
+def _copy(disk: FileSystem, source: Path, target: Path, offset: int = 0) -> None:
+    with reading(disk, source) as fd:
+        write_file(disk, target, pieces_of(disk, fd, offset))
 
 
 def _cut(disk: FileSystem, place: Path, report: StoreReport, manifest: Manifest) -> Path:
@@ -257,12 +239,11 @@ def _cut(disk: FileSystem, place: Path, report: StoreReport, manifest: Manifest)
     for file in report.files[1:]:
         path = folder.path / file.name
         if file.state in ("damaged", "torn", "after damage", "superseded") and disk.exists(path):
-            data = b"".join(_pieces(disk, path, file.good))
-            folder.write_file(copies / f"{file.name}.from-byte-{file.good}", data)
+            _copy(disk, path, copies / f"{file.name}.from-byte-{file.good}", file.good)
         if file.state in ("clean", "torn", "damaged"):
             keep[file.name] = file.good
     if disk.exists(folder.path / MANIFEST):
-        folder.write_file(copies / MANIFEST, b"".join(_pieces(disk, folder.path / MANIFEST, 0)))
+        _copy(disk, folder.path / MANIFEST, copies / MANIFEST)
     disk.fsync_directory(copies)
     disk.fsync_directory(place)
 

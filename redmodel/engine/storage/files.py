@@ -10,10 +10,14 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+
+_PIECE = 1 << 20
 
 # O_NONBLOCK: opening a FIFO must not wait for its other end.
 _OPEN = sum(getattr(os, flag, 0) for flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
@@ -147,6 +151,50 @@ def write_all(files: FileSystem, fd: int, data: bytes | bytearray, done: int = 0
             if written <= 0:
                 raise OSError(errno.EIO, "nothing was written")
             done += written
+
+
+def write_file(files: FileSystem, path: Path, pieces: Iterable[bytes]) -> int:
+    """Make a new file of these pieces, and wait until it is on the disk; returns its size. Raises `OSError`."""
+    size = 0
+    fd = files.create(path)
+    try:
+        for piece in pieces:
+            write_all(files, fd, piece)
+            size += len(piece)
+        files.fsync(fd)
+    finally:
+        files.close(fd)
+    return size
+
+
+@contextmanager
+def reading(files: FileSystem, path: Path) -> Generator[int]:
+    """A file that is open for reading meanwhile; raises `OSError`."""
+    fd = files.open_read(path)
+    try:
+        yield fd
+    finally:
+        files.close(fd)
+
+
+def pieces_of(files: FileSystem, fd: int, begin: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """What stands in an open file that was not read yet, from ``begin`` to ``end`` or to its own; raises `OSError`."""
+    at = 0
+    while end is None or at < end:
+        data = files.read(fd, _PIECE if end is None else min(_PIECE, end - at))
+        if not data:
+            if end is not None:
+                raise OSError(errno.EIO, "a file is shorter than it was")
+            return
+        if at + len(data) > begin:
+            yield data[max(begin - at, 0) :]
+        at += len(data)
+
+
+def size_of(files: FileSystem, path: Path) -> int:
+    """The size in bytes of the file at a path; raises `OSError`."""
+    with reading(files, path) as fd:
+        return files.size(fd)
 
 
 def _regular(fd: int, path: Path) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from redmodel.engine.storage.checksums import LINE_LIMIT, MARK, read_header
-from redmodel.engine.storage.files import FileSystem, write_all
+from redmodel.engine.storage.files import FileSystem, pieces_of, reading, size_of, write_file
 from redmodel.engine.storage.manifest import FILE, FOLDER, MANIFEST, TEMPORARY, Manifest, Part, parse_manifest
 from redmodel.errors import StorageError, StoreDamaged
 
@@ -82,25 +82,20 @@ class LogFolder:
             ),
         )
         temporary = self.path / (TEMPORARY + MANIFEST)
-        self.write_file(temporary, manifest.dump())
+        self._make_way(temporary)
+        write_file(self._files, temporary, (manifest.dump(),))
         self._files.rename(temporary, self._manifest_path)
         self.manifest = manifest
         self._files.fsync_directory(self.path)
 
-    def write_file(self, path: Path, data: bytes) -> None:
-        """Make a file anew with this content, and wait until it is on the disk."""
-        fd = self.create(path)
-        try:
-            write_all(self._files, fd, data)
-            self._files.fsync(fd)
-        finally:
-            self._files.close(fd)
-
     def create(self, path: Path) -> int:
         """Make an empty file; what an interrupted rewrite left under the name is deleted, no manifest names it."""
+        self._make_way(path)
+        return self._files.create(path)
+
+    def _make_way(self, path: Path) -> None:
         if self._files.exists(path):
             self._files.remove(path)
-        return self._files.create(path)
 
     def clean(self) -> None:
         """Delete what a rewrite left behind; a failure is logged, and does no harm."""
@@ -171,11 +166,7 @@ class LogFolder:
                 f"from {self._manifest_path} to go on without what it held",
                 path=str(path),
             )
-        fd = self._files.open_read(path)
-        try:
-            self.size_of[part.name] = self._files.size(fd)
-        finally:
-            self._files.close(fd)
+        self.size_of[part.name] = size_of(self._files, path)
 
     def _remove(self, name: str) -> None:
         path = self.path / name
@@ -189,11 +180,8 @@ class LogFolder:
 def is_fresh(files: FileSystem, path: Path) -> bool:
     """Whether a file holds nothing, or nothing but the first line that we write; StorageError if it can't be read."""
     try:
-        fd = files.open_read(path)
-        try:
+        with reading(files, path) as fd:
             data = files.read(fd, LINE_LIMIT + 1)
-        finally:
-            files.close(fd)
         if len(data) > LINE_LIMIT:
             return False
         data = data.rstrip(b"\0")  # what a power cut may leave of a line that was not synced
@@ -214,16 +202,10 @@ def read_manifest(files: FileSystem, path: Path) -> tuple[Manifest, int]:
         StoreDamaged: it can't be right.
         OSError: it can't be read.
     """
-    fd = files.open_read(path)
-    try:
+    with reading(files, path) as fd:
         size = files.size(fd)
         if size > _MANIFEST_LIMIT:
             raise StoreDamaged(
                 f"{path} is {size} bytes long, which no manifest is: restore it from a backup", path=str(path)
             )
-        text = b""
-        while len(text) < size and (data := files.read(fd, size)):
-            text += data
-    finally:
-        files.close(fd)
-    return parse_manifest(text, path), size
+        return parse_manifest(b"".join(pieces_of(files, fd)), path), size

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from redmodel.engine.storage.checksums import LINE_LIMIT, MARK, Verifier, claims_beyond, is_foreign, read_header
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, reading
 from redmodel.engine.storage.format import Command, CommandDecoder, decode_units, is_torn
 from redmodel.engine.storage.manifest import Part
 from redmodel.errors import StorageError, StoreDamaged
@@ -58,8 +58,7 @@ class LogFile:
         """
         files = self._files
         try:
-            fd = files.open_read(self.path)
-            try:
+            with reading(files, self.path) as fd:
                 total = files.size(fd)
                 first = self._read(fd, min(total, _CHUNK))
                 if first.startswith(b"REDIS"):
@@ -72,8 +71,6 @@ class LogFile:
                     yield from self._foreign(fd, first, total)
                 else:
                     yield from self._ours(fd, first, begin, total)
-            finally:
-                files.close(fd)
         except OSError as error:
             raise StorageError(f"can't read {self.path}: {error.strerror}", path=str(self.path)) from error
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from redmodel.engine.storage.files import FileSystem, write_all
+from redmodel.engine.storage.files import FileSystem, reading, write_all
 from redmodel.errors import StorageError, StoreLocked
 
 LOCK_NAME = "redmodel.lock"
@@ -129,11 +129,8 @@ def refusal(directory: Path, owner: Owner, remedy: str) -> StoreLocked:
 def read_owner(files: FileSystem, path: Path) -> Owner:
     """What the lock file at this path says. A line that is not whole is not counted."""
     try:
-        fd = files.open_read(path)
-        try:
+        with reading(files, path) as fd:
             text = files.read(fd, _LIMIT)
-        finally:
-            files.close(fd)
     except OSError:
         return Owner(None, "", ())
     first, *others = text.decode("utf-8", "replace").split("\n")

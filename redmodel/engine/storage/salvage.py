@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from redmodel.engine.storage.checksums import LINE_LIMIT, read_before
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, reading
 from redmodel.engine.storage.manifest import FILE, Manifest, Part
 
 _NAME = re.compile(re.escape(FILE) + r"(?:\.([0-9]{1,18})\.(?:(base)\.(?:aof|rdb)|incr\.aof))?")
@@ -56,8 +56,5 @@ def salvage(files: FileSystem, folder: Path) -> Salvaged | None:
 
 
 def _before(files: FileSystem, path: Path) -> int | None:
-    fd = files.open_read(path)
-    try:
+    with reading(files, path) as fd:
         return read_before(files.read(fd, LINE_LIMIT))
-    finally:
-        files.close(fd)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from redmodel.engine.keyspace import Keyspace
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, size_of
 from redmodel.engine.storage.lock import LOCK_NAME, Owner, read_owner
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.engine.storage.manifest import Manifest
@@ -89,14 +89,8 @@ class SharedLog(AppendOnlyLog):
             self.sync()
             folder = self._folder
             floors = {**folder.floors, writer.path.name: (writer.size, self._crc)}
-            sizes: dict[str, int] = {}
             try:
-                for part in folder.manifest.parts:
-                    fd = self._files.open_read(folder.path_of(part))
-                    try:
-                        sizes[part.name] = self._files.size(fd)
-                    finally:
-                        self._files.close(fd)
+                sizes = {part.name: size_of(self._files, folder.path_of(part)) for part in folder.manifest.parts}
             except OSError as error:
                 raise StorageError(
                     f"can't read the log in {folder.path}: {error.strerror}", path=str(folder.path)

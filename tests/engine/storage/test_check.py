@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import random
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.errors import StorageError, StoreDamaged, StoreLocked
 from tests import servers
 from tests.engine.storage.disk import PowerCut, SimulatedDisk
-from tests.engine.storage.faulty import incr
+from tests.engine.storage.faulty import FailingFileSystem, incr
 from tests.engine.storage.test_torn_and_damaged_logs import (
     MANIFEST,
     UNITS,
@@ -168,6 +171,37 @@ def test_a_missing_manifest_is_written_anew_wherever_the_power_went() -> None:
         assert check_store("/store", files=lost).clean
         assert items_of(lost) == expected, cut_at
     assert superseded > 10
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["a damaged file", "and no manifest"])
+def test_a_repair_that_is_interrupted_is_finished_by_the_next(lost: bool) -> None:
+    whole = SimulatedDisk()
+    rewrite_and_go_on(whole)
+    damaged = bytes(whole.names[incr(Path("/store"), 3)].now).replace(b"RPUSH", b"RPOSH", 1)
+    at = 0
+    while True:
+        at += 1
+        disk = whole.copy()
+        disk.names[incr(Path("/store"), 3)].now[:] = damaged
+        if lost:
+            del disk.names[Path("/store") / MANIFEST]
+        disk.durable_names = dict(disk.names)
+        cut = disk.copy()
+        cut.cut_at = at
+        failing = FailingFileSystem(at, errno.EIO, disk=disk)
+        with suppress(StorageError):
+            repair_store("/store", files=failing)
+        try:
+            repair_store("/store", files=cut)
+        except PowerCut:
+            pass
+        for after in (disk, cut.after_cut(random.Random(at))):
+            repair_store("/store", files=after)
+            assert check_store("/store", files=after).clean
+            assert items_of(after) == [b"%d" % n for n in range(6)], at
+        if failing.count < at and cut.steps < at:
+            break
+    assert at > 40
 
 
 @pytest.mark.parametrize("rewrites", [0, 1, 2])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redmodel.engine.session import Session
-from redmodel.engine.storage.files import FileSystem
+from redmodel.engine.storage.files import FileSystem, reading
 from redmodel.engine.storage.rdb.preamble import as_commands
 from redmodel.engine.storage.rdb.reading import Entry, Report, SnapshotReader
 from redmodel.engine.storage.rdb.writing import write_snapshot
@@ -121,8 +121,7 @@ def read(
     path = Path(path)
     files = files or FileSystem()
     try:
-        fd = files.open_read(path)
-        try:
+        with reading(files, path) as fd:
             reader = SnapshotReader(files, fd, path)
             report = reader.report
             for entry in reader.entries(now):
@@ -130,8 +129,6 @@ def read(
                 if progress is not None and not report.keys % _STEP:
                     progress(reader.offset, report.size)
             return report
-        finally:
-            files.close(fd)
     except OSError as error:
         raise StorageError(f"can't read {path}: {error.strerror or error}", path=str(path)) from error
 
