@@ -61,7 +61,7 @@ def line(session: Session, *, blocked: bool = False, subscribed: tuple[int, int,
     return (
         b"id=%d addr=%b laddr=%b fd=%d name=%b age=%d idle=%d flags=%b db=%d sub=%d psub=%d ssub=%d multi=%d "
         b"qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d events=r "
-        b"cmd=%b user=%b redir=-1 resp=%d lib-name=%b lib-ver=%b"
+        b"cmd=%b user=%b redir=%d resp=%d lib-name=%b lib-ver=%b"
         % (
             session.id,
             session.address,
@@ -86,6 +86,7 @@ def line(session: Session, *, blocked: bool = False, subscribed: tuple[int, int,
             memory,
             session.last_command or b"NULL",
             session.user.name if session.user is not None else b"(superuser)",
+            -1 if session.tracked is None else session.tracked.redirect,
             session.protocol,
             session.library_name,
             session.library_version,

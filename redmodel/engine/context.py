@@ -241,6 +241,8 @@ class Context:
             database.wake((key,))
         engine = self.engine
         engine.waiters.heed(database.number, key)
+        if engine.tracking:
+            engine.tracking.changed(key, None if event == b"expired" else self.session)
         if event and engine.notifier:
             engine.notifier.publish(event, database, key)
         if engine.memory.limit:
@@ -265,6 +267,7 @@ class Context:
             engine.waiters
             or engine.notifier
             or engine.memory.limit
+            or engine.tracking
             or any(database.watchers for database in engine.databases)
         )
 

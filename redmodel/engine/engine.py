@@ -18,6 +18,7 @@ from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.latency import Latency
 from redmodel.engine.memory import Memory
 from redmodel.engine.notifications import Notifier
+from redmodel.engine.observing import Observers
 from redmodel.engine.pubsub import PubSub
 from redmodel.engine.registry import busy_commands, subcommand
 from redmodel.engine.replaying import replay
@@ -29,6 +30,7 @@ from redmodel.engine.settings import Settings
 from redmodel.engine.shutdown import Shutdown
 from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.engine.statistics import Statistics
+from redmodel.engine.tracking import Tracking
 from redmodel.engine.values.encodings import PARAMETERS, Limits, large_encoding, outgrown
 from redmodel.engine.waiting import NotYet, Suspended, Waiters
 from redmodel.errors import ReplyError, StorageError
@@ -100,7 +102,9 @@ class Engine:
         self.saves = Saves(getattr(storage, "directory", None), getattr(storage, "files", None), self.started)
         self._lock = RLock()
         self._acquire, self._release = self._lock.acquire, self._lock.release
-        self.commands = COMMANDS
+        self._table = self.commands = COMMANDS
+        self.tracking = Tracking(self)
+        self.observers = Observers(self)
         self.waiters = Waiters()
         self.scripting = Scripting(self)
         self.pubsub = PubSub()
@@ -186,8 +190,11 @@ class Engine:
                         self.saves.changes += 1
                 elif context.effects:
                     self._flush()
-                if context.heeded and self.waiters.ready:
-                    self._serve()
+                if context.heeded:
+                    if self.waiters.ready:
+                        self._serve()
+                    if self.tracking:
+                        self.tracking.broadcast()
                 if self._owed and not self._deferring:
                     position, self._owed = self._owed, 0
         finally:
@@ -279,7 +286,7 @@ class Engine:
             live.recover(self.databases)
             self._context.refusal = None
             self._context.logging = True
-            self.commands = COMMANDS
+            self._use(COMMANDS)
 
     @property
     def lock(self) -> RLock:
@@ -333,6 +340,8 @@ class Engine:
                 self._flush()
             if self.waiters.ready:
                 self._serve()
+            if self.tracking:
+                self.tracking.broadcast()
             return gone
 
     def log_info(self) -> dict[str, object]:
@@ -376,6 +385,11 @@ class Engine:
         """Forget a connection that is closed: its transaction, watched keys, subscriptions, and what it waits for."""
         with self._lock:
             self.pubsub.leave(session)
+            if session.hears:
+                session.monitoring = False
+                self.observers.monitors.pop(session, None)
+                self.tracking.leave(session)
+                self.observe()
             session.queue = None
             self.unwatch(session)
             waiter = self.waiters.of(session.id)
@@ -416,7 +430,7 @@ class Engine:
         self._acquire, self._release = self._lock.acquire, self._lock.release
         self._storage = self._live = None
         self.waits = False
-        self.commands = {name: command.refused(reason, reads=True) for name, command in self.commands.items()}
+        self._use({name: command.refused(reason, reads=True) for name, command in self._table.items()})
 
     def _limit(self) -> None:
         """Obey new limits of encodings: what has outgrown the old ones stays converted."""
@@ -513,6 +527,15 @@ class Engine:
         running = self.scripting.running
         return running is not None and running.function
 
+    def _use(self, table: dict[bytes, Command]) -> None:
+        self._table = table
+        self.observe()
+
+    def observe(self) -> None:
+        """Let commands be watched from now on, or not, as there are monitors and tracked sessions or not."""
+        self.commands = self.observers.table(self._table)
+        self._context.reckon()
+
     def _serve(self) -> None:
         """Ask those who wait for keys that were changed, the first to come first; their answers may change others."""
         context, waiters = self._context, self.waiters
@@ -564,4 +587,4 @@ class Engine:
         context = self._context
         context.logging = False
         context.refusal = reason
-        self.commands = {name: command.refused(reason) for name, command in self.commands.items()}
+        self._use({name: command.refused(reason) for name, command in self._table.items()})

@@ -89,6 +89,25 @@ class Command:
         return command
 
 
+def wrapped(commands: dict[bytes, Command], wrap: Callable[[Command], Handler]) -> dict[bytes, Command]:
+    """The table with other handlers: those that ``wrap`` makes, for containers in their subcommands."""
+
+    def one(command: Command) -> Command:
+        other = copy(command)
+        if command.subcommands:
+            other.subcommands = {name: one(sub) for name, sub in command.subcommands.items()}
+            other.handler = _dispatcher(other, command.handler if command.arity == -1 else None)
+        else:
+            other.handler = wrap(command)
+        return other
+
+    made: dict[int, Command] = {}
+    for command in commands.values():
+        if id(command) not in made:
+            made[id(command)] = one(command)
+    return {name: made[id(command)] for name, command in commands.items()}
+
+
 def busy_commands(commands: dict[bytes, Command], *, function: bool) -> dict[bytes, Command]:
     """The table while a script runs too long: what is not allowed then answers BUSY."""
 
@@ -107,8 +126,7 @@ def busy_commands(commands: dict[bytes, Command], *, function: bool) -> dict[byt
             narrow.handler = refuse
         return narrow
 
-    made: dict[int, Command] = {}
-    return {name: made.setdefault(id(command), narrowed(command)) for name, command in commands.items()}
+    return {name: narrowed(command) for name, command in commands.items()}
 
 
 class Table:

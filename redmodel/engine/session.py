@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from redmodel.engine.clients import Peer
     from redmodel.engine.registry import Command
     from redmodel.engine.replies import Reply
+    from redmodel.engine.tracking import Tracked
 
 _ids = count(1)
 
@@ -43,6 +44,7 @@ class Session:
         "counted",
         "db",
         "deliver",
+        "deliver_behind",
         "descriptor",
         "dirty",
         "gated",
@@ -51,6 +53,7 @@ class Session:
         "library_name",
         "library_version",
         "local_address",
+        "monitoring",
         "muted",
         "name",
         "no_evict",
@@ -61,6 +64,7 @@ class Session:
         "queue_failed",
         "shards",
         "since",
+        "tracked",
         "user",
         "watched",
     )
@@ -79,6 +83,10 @@ class Session:
         self.patient = False
         #: Takes what the session is to hear unasked; called under the engine's lock, from any thread. None: nothing.
         self.deliver: Callable[[Reply], object] | None = None
+        #: The same, for what must not come before the reply of the session's own command.
+        self.deliver_behind: Callable[[Reply], object] | None = None
+        self.monitoring = False
+        self.tracked: Tracked | None = None
         #: What it is subscribed to.
         self.channels: dict[bytes, None] = {}
         self.patterns: dict[bytes, None] = {}
@@ -125,11 +133,18 @@ class Session:
     @property
     def hears(self) -> bool:
         """Whether something may be told to the session that it didn't ask for."""
-        return self.subscribed
+        return self.subscribed or self.monitoring or self.tracked is not None
 
     def regate(self) -> None:
         """Find out anew whether every command may run: in RESP2 a subscriber's connection is for its messages."""
         self.gated = self._queue is not None or (self.protocol == 2 and self.subscribed)
+
+    def tell_behind(self, message: Reply) -> None:
+        """Deliver what was not asked for, behind the reply of the command that the session runs now, if it runs one."""
+        if self.deliver_behind is not None:
+            self.deliver_behind(message)
+        else:
+            self.tell(message)
 
     def tell(self, message: Reply) -> None:
         """Deliver what was not asked for."""

@@ -102,6 +102,7 @@ class ClientConnection(asyncio.Protocol):
             self._engine, self.session, transport, lambda message: WRITERS[self.session.protocol].write(message)
         )
         self.session.deliver = self._output.deliver
+        self.session.deliver_behind = self._output.deliver_behind
         session, engine = self.session, self._engine
         session.address = _address(transport).encode()
         session.local_address = _local_address(transport).encode()
@@ -223,7 +224,9 @@ class ClientConnection(asyncio.Protocol):
             if gate.paused_until and self._held_up(backlog[0]):
                 break
             self._position = 0
+            output.answering = True
             reply = self._answer(backlog.popleft())
+            output.answering = False
             if inbox:
                 replies += output.taken()  # what the command itself brought comes before its reply
             if self._position or self._held:
@@ -231,8 +234,12 @@ class ClientConnection(asyncio.Protocol):
                     self._hold(part, 0)
                 replies, size = [], 0
                 self._hold(reply, self._position)
+                for part in output.taken_behind():
+                    self._hold(part, 0)
                 continue
             replies.append(reply)
+            if output.behind:
+                replies += output.taken_behind()
             size += len(reply)
             if size >= _FLUSH_AT:
                 self._send(replies)

@@ -46,6 +46,9 @@ class Output:
         self._thread = get_ident()
         #: Messages that wait; see `taken`.
         self.inbox: deque[bytes] = deque()
+        #: The client's own command runs now, and what is to come behind its reply.
+        self.answering = False
+        self.behind: list[bytes] = []
         self._inbox_size = 0
         self._rung = False
         self._over_since: float | None = None
@@ -86,6 +89,18 @@ class Output:
             else:
                 with suppress(RuntimeError):  # the loop is closed: nobody reads any more
                     self._loop.call_soon_threadsafe(self._ring)
+
+    def deliver_behind(self, message: Reply) -> None:
+        """Send a message soon, but not before the reply of the client's own command, if one runs now."""
+        if self.answering and get_ident() == self._thread:
+            self.behind.append(self._write(message))
+        else:
+            self.deliver(message)
+
+    def taken_behind(self) -> list[bytes]:
+        """What is to come behind the reply that was made just now."""
+        taken, self.behind = self.behind, []
+        return taken
 
     def taken(self) -> list[bytes]:
         """The messages that wait, which are the caller's to send now."""

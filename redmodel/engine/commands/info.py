@@ -122,7 +122,7 @@ def _clients(context: Context) -> Lines:
         "client_recent_max_input_buffer": max((each.requests for each in buffers), default=0),
         "client_recent_max_output_buffer": max((each.replies for each in buffers), default=0),
         "blocked_clients": waiting,
-        "tracking_clients": 0,
+        "tracking_clients": len(engine.tracking.sessions),
         "clients_in_timeout_table": waiting,
     }
 

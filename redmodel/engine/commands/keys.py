@@ -193,7 +193,7 @@ def copy(context: Context, args: Args) -> Reply:
 def flushdb(context: Context, args: Args) -> Reply:
     _check_flush(args)
     _flush(context, context.database)
-    return OK
+    return _flushed(context)
 
 
 @TABLE.handles("FLUSHALL")
@@ -201,6 +201,12 @@ def flushall(context: Context, args: Args) -> Reply:
     _check_flush(args)
     for database in context.engine.databases:
         _flush(context, database)
+    return _flushed(context)
+
+
+def _flushed(context: Context) -> Reply:
+    if context.engine.tracking:
+        context.engine.tracking.flushed()
     return OK
 
 

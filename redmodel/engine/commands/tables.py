@@ -43,6 +43,7 @@ from redmodel.engine.commands import (
     stream_reading,
     streams,
     strings,
+    tracking,
     transactions,
 )
 from redmodel.engine.registry import Command, collect
@@ -75,6 +76,7 @@ COMMANDS: dict[bytes, Command] = collect(
         stream_info.TABLE,
         sorting.TABLE,
         scan.TABLE,
+        tracking.TABLE,
         transactions.TABLE,
         pubsub.TABLE,
         scripting.TABLE,

@@ -1,0 +1,97 @@
+"""Watching commands run: the monitors, and the readers whose keys are tracked. While there are none it costs nothing.
+
+Commands are watched by way of a table of commands of its own, whose handlers tell when they have run.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from redmodel.engine.registry import wrapped
+from redmodel.engine.replies import Status
+
+if TYPE_CHECKING:
+    from redmodel.engine.context import Context
+    from redmodel.engine.engine import Engine
+    from redmodel.engine.registry import Args, Command, Handler
+    from redmodel.engine.replies import Reply
+    from redmodel.engine.session import Session
+
+_ESCAPES = {10: b"\\n", 13: b"\\r", 9: b"\\t", 7: b"\\a", 8: b"\\b", 34: b'\\"', 92: b"\\\\"}
+_SPELLED = [_ESCAPES.get(byte) or (b"%c" % byte if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)]
+
+_REDACTED = b"(redacted)"
+
+
+class Observers:
+    """Who watches the commands of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.monitors: dict[Session, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.monitors or self._engine.tracking)
+
+    def table(self, commands: dict[bytes, Command]) -> dict[bytes, Command]:
+        """The commands, watched where anybody watches."""
+        return wrapped(commands, self._watched) if self else commands
+
+    def _watched(self, command: Command) -> Handler:
+        handler = command.handler
+        # Of what administers nothing is shown; a script is shown before what it calls.
+        before = "skip_monitor" in command.flags
+        after = not before and "admin" not in command.flags and command.name != b"quit"
+
+        def run(context: Context, args: Args) -> Reply:
+            if before:
+                self._show(context, args)
+            try:
+                return handler(context, args)
+            finally:
+                if after:
+                    self._show(context, args)
+                tracking = self._engine.tracking
+                if tracking:
+                    tracking.read(context.session, command, args)
+                    if context.may_wait:
+                        tracking.ended(context.session, command)
+
+        return run
+
+    def _show(self, context: Context, args: Args) -> None:
+        if not self.monitors:
+            return
+        session = context.session
+        where = b"lua" if self._engine.scripting.running is not None else _place(session.address)
+        now = time.time_ns() // 1000
+        spelled = b" ".join(map(quoted, _without_secrets(args)))
+        line = Status(b"%d.%06d [%d %b] %b" % (now // 1_000_000, now % 1_000_000, session.db, where, spelled))
+        for monitor in tuple(self.monitors):
+            if monitor is session:
+                monitor.tell_behind(line)
+            else:
+                monitor.tell(line)
+
+
+def quoted(text: bytes) -> bytes:
+    """A text between quotes, as Redis spells what may hold any byte."""
+    return b'"%b"' % b"".join([_SPELLED[byte] for byte in text])
+
+
+def _place(address: bytes) -> bytes:
+    return b"unix:" + address.removesuffix(b":0") if address.startswith(b"/") else address
+
+
+def _without_secrets(args: Args) -> list[bytes]:
+    shown = list(args)
+    name = args[0].lower()
+    if name == b"auth":
+        shown[1:] = [_REDACTED] * (len(args) - 1)
+    elif name in (b"hello", b"migrate"):
+        for at, arg in enumerate(args):
+            behind = {b"auth": 1 if name == b"migrate" else 2, b"auth2": 2}.get(arg.lower(), 0)
+            for place in range(at + 1, min(at + 1 + behind, len(args))):
+                shown[place] = _REDACTED
+    return shown
