@@ -69,7 +69,7 @@ def _top(
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Look into a Redis keyspace by its models. Commands only read; demo, import and index repair
+    """Look into a Redis keyspace by its models. Commands only read; demo, import, migrate and index repair
     write, backup makes a copy, and recover lets a store write again.
 
     \b
@@ -462,6 +462,65 @@ def index_repair(
         form = _form(as_json, nl=False, as_csv=False)
         names = models_to_repair or []
         return command.repair(url, models or [], names, may_write=may_write, rate=rate, cursor=cursor, form=form)
+
+    _end(guard(body))
+
+
+@app.command()
+def status(
+    models_to_show: ModelNames = None,
+    url: Url = None,
+    models: Models = None,
+    as_json: Json = False,
+    as_nl: Nl = False,
+    as_csv: Csv = False,
+) -> None:
+    """Show what the models declare against what Redis holds: which indexes can answer.
+
+    \b
+      redmodel status
+      redmodel status User --json
+
+    ready; waiting: an older version of the model has written records, which the next query enters; building, new,
+    changed: refused until a migration; dropped: not declared any more.
+    Exit codes: 0 a migration has nothing to do, 1 it has.
+    """
+
+    def body() -> int:
+        from redmodel.cli import migrate as command
+
+        form = _form(as_json, nl=as_nl, as_csv=as_csv)
+        return command.status(url, models or [], models_to_show or [], form=form)
+
+    _end(guard(body))
+
+
+@app.command()
+def migrate(
+    models_to_migrate: ModelNames = None,
+    url: Url = None,
+    models: Models = None,
+    may_write: Annotated[bool, typer.Option("--write", help="Needed: a migration writes.")] = False,
+    rate: Rate = None,
+    as_json: Json = False,
+) -> None:
+    """Build new indexes, clear away those that are not declared, migrate fields; beside writers.
+
+    \b
+      redmodel migrate User --write
+      redmodel migrate --write --rate 5000
+
+    Name the newest version of the models. It goes in steps of 500 records; one that was stopped is run again, and goes
+    on there. An index answers when it holds every record.
+    Exit codes: 0 all indexes are ready, 1 records stand in the way, which are named.
+    """
+
+    def body() -> int:
+        from redmodel.cli import migrate as command
+
+        form = _form(as_json, nl=False, as_csv=False)
+        names = models_to_migrate or []
+        return command.migrate(url, models or [], names, may_write=may_write, rate=rate, form=form)
 
     _end(guard(body))
 

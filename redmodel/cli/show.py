@@ -7,12 +7,12 @@ from typing import Any, cast, get_origin
 
 from redmodel.cli import settings
 from redmodel.cli.catalog import Catalog
-from redmodel.cli.faults import CLEAN, Refused
+from redmodel.cli.faults import CLEAN, DIFFERENCES, Refused
 from redmodel.cli.output import Form, Table, cell, emit, note
 from redmodel.cli.records import dump
 from redmodel.cli.spelling import read_key, size, span, spell_key, text_of
 from redmodel.database.driver import run
-from redmodel.errors import EncodingError
+from redmodel.errors import DecodeError, EncodingError
 from redmodel.model import Entry, Model, Schema, schema_of
 from redmodel.plan.scan import Look, SchemaRow, Schemas, look, record_at
 
@@ -42,8 +42,13 @@ def show(url: str | None, models: Sequence[str], key_text: str, *, most: int, fo
         known = schemas.found.get(row.prefix) if row.prefix is not None else None
         model = None if known is None else catalog.at(text_of(known.prefix))
         rows: list[Row]
+        trouble: DecodeError | None = None
         if model is not None and row.type == "hash" and not row.side:
-            rows = list(_record(model, run(record_at(schema_of(model), key), backend.executor)))
+            try:
+                rows = list(_record(model, run(record_at(schema_of(model), key), backend.executor)))
+            except DecodeError as error:
+                trouble, model = error, None
+                rows = list(_elements(seen, known))
         else:
             model = None
             rows = list(_elements(seen, known))
@@ -54,18 +59,25 @@ def show(url: str | None, models: Sequence[str], key_text: str, *, most: int, fo
     emit(
         form,
         table=lambda: _table(columns, rows),
-        document=lambda: {**head, "whole": seen.whole or model is not None, "value": _document(seen, model, rows)},
+        document=lambda: {
+            **head,
+            "whole": seen.whole or model is not None,
+            "error": None if trouble is None else {"field": trouble.field, "text": str(trouble)},
+            "value": _document(seen, model, rows),
+        },
         records=lambda: rows,
     )
     note(_headline(head))
-    if known is not None and model is None and not row.side:
+    if trouble is not None:
+        note(f"{trouble} Values are as stored.")
+    elif known is not None and model is None and not row.side:
         note(f"the model {known.model} is not known here, so values are as stored: name its module with --models")
     if not seen.whole and model is None:
         unit = _UNITS.get(row.type)
         note(
             f"the first {len(rows):,} of {seen.length:,} {unit} (-n shows more)" if unit else "its content isn't shown"
         )
-    return CLEAN
+    return CLEAN if trouble is None else DIFFERENCES
 
 
 def _head(seen: Look, known: SchemaRow | None, *, decoded: bool) -> dict[str, Any]:
