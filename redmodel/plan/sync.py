@@ -149,7 +149,8 @@ class Sync:
             if obstacle.owner:
                 conflicts.setdefault(obstacle.field, []).append(id)
         for field, refused in conflicts.items():
-            yield from self._enter(refused, [path for path in paths if path.decode() != field])
+            if others := [path for path in paths if path.decode() != field]:
+                yield from self._enter(refused, others)
 
     def _stand(self, obstacle: Obstacle) -> None:
         if obstacle not in self.report.obstacles:
