@@ -53,7 +53,8 @@ def _places(spec: dict[str, Any], args: Args) -> range | tuple[int, ...] | None:
     first = _first(spec["begin_search"], args)
     if not first:
         return ()
-    kind, find = spec["find_keys"]["type"], spec["find_keys"]["spec"]
+    kind: str = spec["find_keys"]["type"]
+    find: dict[str, int] = spec["find_keys"]["spec"]
     if kind == "range":
         last = find["lastkey"]
         if last >= 0:

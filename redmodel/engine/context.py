@@ -10,7 +10,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from redmodel.engine import texts
-from redmodel.engine.registry import subcommand
 from redmodel.engine.values.encodings import encoding
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.engine.values.sorted_set import SortedSet
@@ -290,13 +289,8 @@ class Context:
     def run(self, command: Command, args: Args) -> Reply:
         """Run one command inside another (a transaction's, a procedure's), with its own account of effects."""
         try:
-            session = self.session
-            if session.counted:
-                if command.subcommands and len(args) > 1:
-                    command = subcommand(command, args)
-                if session.user is not None and not session.user.everything:
-                    self.engine.gate.permit(session, command, args, where="multi")
-                return self.engine.gate.call(self, command, args)
+            if self.session.counted:
+                return self.engine.gate.call_within(self, command, args)
             return command.handler(self, args)
         finally:
             if self.changed:

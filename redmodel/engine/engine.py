@@ -418,6 +418,15 @@ class Engine:
         if storage is not None:
             storage.close()  # outside the lock, which a rewrite that is given up now may want once more
 
+    def change_storage(self, storage: LiveStorage | None) -> None:
+        """Keep changes in this storage from now on, which holds all that is here, or in none; close the one before."""
+        with self._lock:
+            before, self._storage, self._live = self._storage, storage, storage
+            self.waits = getattr(storage, "fsync", "") == "always"
+            self._context.logging = storage is not None
+        if before is not None:
+            before.close()
+
     def refuse_writes(self, reason: str) -> None:
         """Answer every writing command with MISCONF and this reason from now on; nothing is logged any more."""
         with self._lock:

@@ -162,6 +162,15 @@ class Gate:
             if spent > self._latency_after:
                 self._engine.latency.note("fast-command" if "fast" in command.flags else "command", spent // 1_000_000)
 
+    def call_within(self, context: Context, command: Command, args: Args) -> Reply:
+        """Run a command inside another, where the user's rules hold too, and count it."""
+        session = context.session
+        if command.subcommands and len(args) > 1:
+            command = subcommand(command, args)
+        if session.user is not None and not session.user.everything:
+            self.permit(session, command, args, where="multi")
+        return self.call(context, command, args)
+
     def _meet(self, context: Context, command: Command, args: Args) -> None:
         """Note that keys were used: for hits and misses, and for what was used least."""
         first, last, step = command.keys

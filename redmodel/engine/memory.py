@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 import sys
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.values.stream import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from redmodel.engine.context import Context
     from redmodel.engine.engine import Engine
     from redmodel.engine.keyspace import Keyspace
@@ -230,8 +232,9 @@ def _container(value: Any, samples: int) -> int:
     count = len(value)
     if not count:
         return size
-    chosen = list(islice(value.items() if isinstance(value, dict) else value, samples or None))
-    each = sum(
-        sys.getsizeof(one) if not isinstance(one, tuple) else sum(sys.getsizeof(part) for part in one) for one in chosen
-    )
+    if isinstance(value, dict):
+        fields = list(islice(cast("dict[bytes, object]", value).items(), samples or None))
+        return size + sum(sys.getsizeof(field) + sys.getsizeof(one) for field, one in fields) * count // len(fields)
+    chosen = list(islice(cast("Iterable[object]", value), samples or None))
+    each = sum(map(sys.getsizeof, chosen))
     return size + each * count // len(chosen)

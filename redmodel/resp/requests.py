@@ -22,7 +22,7 @@ class _Untrusted(_Violation):
 
     def __init__(self, reason: str, position: int) -> None:
         super().__init__(reason)
-        self.position = position
+        self.position: int = position
 
 
 class RequestParser:
@@ -41,7 +41,7 @@ class RequestParser:
         #: Set to False until the client has said who it is: then only small requests are taken.
         self.trusted = True
         self._max_bulk = max_bulk
-        self._rest = b""
+        self._rest: bytes = b""
         self._args: list[bytes] = []
         self._missing = 0
         # A large argument is collected in pieces and joined once, or its cost would grow with its square.
@@ -96,7 +96,8 @@ class RequestParser:
         if self.error is None or "unauthenticated" not in self.error:
             return []
         self.error = None
-        rest, self._rest = self._rest, b""
+        rest = self._rest
+        self._rest = b""
         return self.feed(rest)
 
     def _parse(self, data: bytes, requests: list[list[bytes]]) -> int:

@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from redmodel.engine.engine import Engine
@@ -65,6 +66,8 @@ class Listener:
         self._tls: ssl.SSLContext | None = None
         self._tls_port = 0
         self._servers: list[asyncio.Server] = []
+        self._tcp: list[asyncio.Server] = []  # those of ``port``, which CONFIG SET may move
+        self._opening: set[asyncio.Task[None]] = set()
         self._socket_identity: tuple[int, int] | None = None
         self._empty = asyncio.Event()
         self._cron = Cron(engine, lambda: self.clients)
@@ -119,7 +122,7 @@ class Listener:
         backlog = self._engine.settings.number("tcp-backlog")
         found = 0
         for host in self._hosts:
-            name = {"*": "0.0.0.0", "::*": "::"}.get(host.removeprefix("-"), host.removeprefix("-"))
+            name = _address_of(host)
             try:
                 server = await loop.create_server(self._client, name, port, backlog=backlog, ssl=tls)
             except OSError as error:
@@ -127,9 +130,67 @@ class Listener:
                     continue
                 logger.warning("Warning: Could not create server TCP listening socket %s:%d: %s", name, port, error)
                 raise
-            self._servers.append(server)
+            (self._servers if tls is not None else self._tcp).append(server)
             found = server.sockets[0].getsockname()[1]
         return found
+
+    def move(self) -> None:
+        """Listen where ``port`` and ``bind`` say now, and no longer where they said before; clients stay.
+
+        Raises:
+            ValueError: it isn't possible, and nothing has changed.
+        """
+        settings = self._engine.settings
+        port, hosts = settings.number("port"), settings.text("bind").split()
+        if (port or None, hosts) == (self.port, self._hosts):
+            return
+        sockets: list[socket.socket] = []
+        same = port == self.port
+        if same:
+            self._close_tcp()  # the addresses may be the same, too
+        for host in hosts if port else ():
+            name = _address_of(host)
+            try:
+                family = socket.AF_INET6 if ":" in name else socket.AF_INET
+                sockets.append(
+                    socket.create_server((name, port), family=family, backlog=settings.number("tcp-backlog"))
+                )
+            except OSError as error:
+                if host.startswith("-") and error.errno in _MAY_BE_MISSING:
+                    continue
+                for each in sockets:
+                    each.close()
+                logger.warning("Could not listen on %s:%d: %s", name, port, error)
+                if same:
+                    self._open_again()
+                raise ValueError("Unable to listen on this port. Check server logs.") from error
+        self._close_tcp()
+        self.port, self._hosts = port or None, hosts
+        self._serve_sockets(sockets)
+
+    def _open_again(self) -> None:
+        sockets: list[socket.socket] = []
+        for host in self._hosts:
+            with suppress(OSError):
+                name = _address_of(host)
+                family = socket.AF_INET6 if ":" in name else socket.AF_INET
+                sockets.append(socket.create_server((name, self.port or 0), family=family))
+        self._serve_sockets(sockets)
+
+    def _serve_sockets(self, sockets: list[socket.socket]) -> None:
+        async def serve(listening: socket.socket) -> None:
+            loop = asyncio.get_running_loop()
+            self._tcp.append(await loop.create_server(self._client, sock=listening, backlog=511))
+
+        for each in sockets:
+            task = asyncio.get_running_loop().create_task(serve(each))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    def _close_tcp(self) -> None:
+        for server in self._tcp:
+            server.close()
+        self._tcp.clear()
 
     async def stop(self, grace: float = 1.0) -> None:
         """Accept no more, answer what has been read, and close; after ``grace`` seconds close all the same."""
@@ -160,6 +221,7 @@ class Listener:
             self._empty.set()
 
     def _close_sockets(self) -> None:
+        self._close_tcp()
         for server in self._servers:
             server.close()
         self._servers.clear()
@@ -180,6 +242,12 @@ class _Refused(ClientConnection):
         super().connection_made(transport)
         self._engine.clients.rejected += 1
         self.refuse(ReplyError("ERR max number of clients reached"))
+
+
+def _address_of(host: str) -> str:
+    """An address of ``bind`` as the system knows it."""
+    name = host.removeprefix("-")
+    return {"*": "0.0.0.0", "::*": "::"}.get(name, name)
 
 
 def _is_loopback(host: str) -> bool:

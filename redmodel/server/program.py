@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from redmodel.engine.access.control import RuleError
 from redmodel.engine.engine import Engine
 from redmodel.engine.settings.file import BadConfig
 from redmodel.engine.shutdown import Shutdown, ShutdownRefused
-from redmodel.engine.storage import open_storage
+from redmodel.engine.storage import Policy, open_storage
 from redmodel.engine.storage.rdb.library import load_into
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import StorageError
@@ -83,6 +86,7 @@ class _Program:
         logger.warning(
             "Redis version=%s, bits=64, commit=00000000, modified=0, pid=%d, just started", REDIS_VERSION, os.getpid()
         )
+        _allow_files(settings.number("maxclients") + _FILES_OF_OURS)
         logger.warning("Configuration loaded" if self._configuration.given else _NO_FILE)
         self._log.redis_format.role = "M"
         for note in self._configuration.notes:
@@ -129,6 +133,8 @@ class _Program:
             logger.warning("Failed listening on port %d (TCP), aborting.", settings.number("port"))
             engine.close()
             return 1
+        for name in ("port", "bind"):
+            settings.obey(name, listener.move)
         ended = self._end_on_signals(engine)
         pidfile = settings.text("pidfile")
         if pidfile:
@@ -188,9 +194,7 @@ class _Program:
         began = time.monotonic()
         databases = settings.number("databases")
         if settings.flag("appendonly"):
-            policy = settings.text("appendfsync")
-            assert policy in ("always", "everysec", "no")
-            storage = open_storage(directory, appendfsync=policy)  # type: ignore[arg-type]
+            storage = open_storage(directory, appendfsync=self._policy())
             engine = Engine(storage=storage, databases=databases, settings=settings)
             notice("DB loaded from append only file: %.3f seconds", time.monotonic() - began)
         else:
@@ -200,7 +204,39 @@ class _Program:
                 load_into(engine, snapshot)
                 notice("DB loaded from disk: %.3f seconds", time.monotonic() - began)
         engine.saves.directory = directory
+        settings.obey("dir", lambda: self._obey_dir(engine))
+        settings.obey("appendonly", lambda: self._obey_appendonly(engine))
         return engine
+
+    def _obey_dir(self, engine: Engine) -> None:
+        try:
+            os.chdir(self._settings.text("dir"))
+        except OSError as error:
+            raise ValueError(error.strerror) from error
+        self._settings.preset("dir", str(Path.cwd()))
+        engine.saves.directory = Path.cwd()
+
+    def _obey_appendonly(self, engine: Engine) -> None:
+        """Begin a log with all that is there, or end it; to be called under the engine's lock."""
+        wanted = self._settings.flag("appendonly")
+        if wanted == engine.durable:
+            return
+        if not wanted:
+            engine.change_storage(None)
+            return
+        try:
+            storage = open_storage(Path.cwd(), appendfsync=self._policy())
+            for _ in storage.replay():
+                pass  # what an older log holds is not wanted: it is rewritten from what is here
+            storage.recover(engine.databases)
+            storage.attach(engine)
+        except StorageError as error:
+            logger.warning("Turning on the append only file failed: %s", error)
+            raise ValueError("Unable to turn on AOF. Check server logs.") from error
+        engine.change_storage(storage)
+
+    def _policy(self) -> Policy:
+        return cast("Policy", self._settings.text("appendfsync"))
 
     def _write_pid(self, path: Path) -> None:
         try:
@@ -212,6 +248,15 @@ class _Program:
         path.unlink(missing_ok=True)
 
 
+def _allow_files(wanted: int) -> None:
+    """Let the process have so many open files, where the system does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard) if hard >= 0 else wanted, hard))
+
+
+_FILES_OF_OURS = 32
 _NO_FILE = (
     "Warning: no config file specified, using the default config. In order to specify a config file use "
     "redmodel serve /path/to/redis.conf"

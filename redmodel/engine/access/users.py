@@ -23,16 +23,17 @@ class User:
     def __init__(self, name: bytes, *, all_channels: bool = False) -> None:
         self.name = name
         self._all_channels = all_channels
-        self.clear()
+        self.enabled = False
+        self.nopass = False
+        self.sanitize = b""
+        self.passwords: list[bytes] = []
+        self.selectors: list[Selector] = [Selector(all_channels=all_channels)]
+        #: Nothing is refused.
+        self.everything = False
 
     def clear(self) -> None:
         """Back to a user that may do nothing."""
-        self.enabled = False
-        self.nopass = False
-        self.sanitize: bytes = b""
-        self.passwords: list[bytes] = []
-        self.selectors = [Selector(all_channels=self._all_channels)]
-        self.everything = False
+        self.take(User(self.name, all_channels=self._all_channels))
 
     def copy(self) -> User:
         """Another one with the same rules, to try some on."""

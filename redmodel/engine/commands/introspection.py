@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from redmodel.engine import texts
 from redmodel.engine.command_keys import keys_of
@@ -82,11 +82,11 @@ def _described(command: Command | None) -> list[Any] | None:
 def _shown(data: Any, name: str = "") -> Any:
     """A piece of the facts as a reply."""
     if isinstance(data, dict):
-        return {key.encode(): _shown(value, key) for key, value in data.items()}
+        return {key.encode(): _shown(value, key) for key, value in cast("dict[str, Any]", data).items()}
     if isinstance(data, list):
         if name in _STATUS_SETS:
-            return SetReply(Status(word.encode()) for word in data)
-        items = [_shown(item) for item in data]
+            return SetReply(Status(word.encode()) for word in cast("list[str]", data))
+        items = [_shown(item) for item in cast("list[object]", data)]
         return SetReply(items) if name == "history" else items
     return data.encode() if isinstance(data, str) else data
 
