@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from redmodel.database.database import Database
     from redmodel.database.database_async import AsyncDatabase
     from redmodel.database.query import AsyncQuery, Query
+    from redmodel.database.transaction import AsyncTransaction, Transaction
     from redmodel.errors import (
         AlreadyExists,
         AuthenticationFailed,
@@ -68,6 +69,7 @@ __all__ = [
     "AlreadyExists",
     "AsyncDatabase",
     "AsyncQuery",
+    "AsyncTransaction",
     "AuthenticationFailed",
     "BulkError",
     "CheckReport",
@@ -111,6 +113,7 @@ __all__ = [
     "StoreDamaged",
     "StoreLocked",
     "SyncReport",
+    "Transaction",
     "UnindexedField",
     "Unique",
     "UniqueViolation",
@@ -132,6 +135,7 @@ _PLACES = (
     "redmodel.plan.check_report",
     "redmodel.plan.status",
     "redmodel.database.query",
+    "redmodel.database.transaction",
     "redmodel.database.database",
     "redmodel.database.database_async",
 )

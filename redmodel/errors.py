@@ -39,7 +39,12 @@ from collections.abc import Sequence
 
 
 class RedModelError(Exception):
-    """The root: ``except RedModelError`` catches all that this library raises on purpose."""
+    """The root: ``except RedModelError`` catches all that this library raises on purpose.
+
+    ``operation`` is the position, from 0, of the operation that refused a transaction; None elsewhere.
+    """
+
+    operation: int | None = None
 
 
 class SchemaError(RedModelError):

@@ -16,11 +16,13 @@ from redmodel.database.pacing import run_paced_async
 from redmodel.database.query import AsyncQuery
 from redmodel.database.settling import AsyncSettling
 from redmodel.database.sweeping import AsyncSweeper
+from redmodel.database.transaction import AsyncTransaction
 from redmodel.model import Condition, Link, Model
 from redmodel.model.refs import Reference
 from redmodel.plan import delete as deletes
 from redmodel.plan import edit as edits
 from redmodel.plan import get as gets
+from redmodel.plan import increment as increments
 from redmodel.plan import prefetch as links
 from redmodel.plan import save as saves
 from redmodel.plan import status as statuses
@@ -222,7 +224,7 @@ class AsyncDatabase(AsyncItemVerbs):
             NotFound, EncodingError, QueryError, WrongType: and nothing was written.
             ConnectionFailed: the connection broke, and the record doesn't tell whether the amount was added.
         """
-        return await run_async(updates.increment(record, id, amount), self._writer)
+        return await run_async(increments.increment(record, id, amount), self._writer)
 
     async def get_or_create(
         self, model: type[M], defaults: Mapping[str, object] | None = None, /, **wanted: object
@@ -243,6 +245,20 @@ class AsyncDatabase(AsyncItemVerbs):
     async def delete(self, record: Model | type[Model], id: Any = None, /) -> bool:
         """Delete a record, or a model's record by its id, with its index entries: one trip; True if it was there."""
         return await run_async(deletes.delete_any(record, id), self._writer)
+
+    def transaction(self) -> AsyncTransaction:
+        """Gather saves, updates, increments, touches and deletes, of any models, and write all of them or none.
+
+        One round trip where the block ends; nothing is sent before, nor after an exception in it. All is checked
+        first: types, existence, and unique values as they will be, so that two records may swap theirs. At most 1,000
+        operations; a full server refuses it whole. Reads inside the block see what was there before it.
+
+        Raises:
+            UniqueViolation, AlreadyExists, NotFound, EncodingError, WrongType, Conflict: with nothing written; the text
+                and the error's ``operation``, a position from 0, tell which was refused.
+            QueryError: more than it may hold, or two operations on one record that don't go together.
+        """
+        return AsyncTransaction(self._executor, self._writer, self._registered)
 
     async def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
         """Delete these records, or those with these ids: a round trip for each thousand; says how many were there."""

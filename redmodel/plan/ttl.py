@@ -69,11 +69,8 @@ def time_left(record: Model | type[Model], id: object) -> Plan[timedelta | None]
     return None if left == -1 else timedelta(milliseconds=left)
 
 
-def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bool]:
-    """Give a record its model's time to live anew, or another, or none: one round trip; False if there is no record."""
-    schema = schema_of(record)
-    if not isinstance(record, type):
-        id = schema.id_value(record)
+def lifetime(schema: Schema[Any], ttl: Milliseconds) -> bytes:
+    """What a touch gives, as the procedures take it. Raises SchemaError or QueryError where there is none to give."""
     if ttl == "model":
         ttl = schema.ttl_ms
         if ttl is None:
@@ -83,8 +80,16 @@ def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bo
     if schema.expires_at is not None:
         name = schema.fields[schema.expires_at].name
         raise QueryError(f"{schema.name}.{name} is when its records expire: update(record, {name}=...) moves it")
+    return b"-" if ttl is None else b"%d" % ttl
+
+
+def touch(record: Model | type[Model], id: object, ttl: Milliseconds) -> Plan[bool]:
+    """Give a record its model's time to live anew, or another, or none: one round trip; False if there is no record."""
+    schema = schema_of(record)
+    if not isinstance(record, type):
+        id = schema.id_value(record)
+    argv = (lifetime(schema, ttl), b"t")
     key = schema.key(schema.id_bytes(id))
-    argv = (b"-" if ttl is None else b"%d" % ttl, b"t")
     (reply,) = yield Batch((procedure(TOUCH, (schema.ids_key, schema.expires_key, key), argv),))
     if isinstance(reply, ReplyError):
         raise reply

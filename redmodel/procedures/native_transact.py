@@ -84,7 +84,10 @@ def _as_done(ctx: Context, step: _Step) -> Any:
         log = ctx.value(step.keys[2])
         current = cast("dict[bytes, bytes]", log).get(step.id, b"") if isinstance(log, dict) else b""
         return 1 if current[8:9] == b"c" else 0
-    return hash_at(ctx, step.keys[0]).get(step.argv[1]) if step.kind == b"i" else 1
+    if step.kind == b"i":
+        fields = hash_at(ctx, step.keys[0])
+        return [b"done", fields.get(step.argv[1]), fields.get(b"@version", b"")[16:] if step.argv[6] else b""]
+    return 1
 
 
 def transact(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
@@ -120,7 +123,7 @@ def transact(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         if step.kind == b"s":
             _go(step)
         elif step.kind == b"i":
-            replies[step.number - 1] = _go(step)[0][1]
+            replies[step.number - 1] = _go(step)[0]
     sides: dict[bytes, bytes] = {}
     for step in steps:
         if step.kind == b"t":

@@ -76,7 +76,8 @@ if done then
       local current = try('HGET', KEYS[step.k + 3], id)
       replies[n] = type(current) == 'string' and string.sub(current, 9, 9) == 'c' and 1 or 0
     elseif step.kind == 'i' then
-      replies[n] = call('HGET', KEYS[step.k + 1], ARGV[step.a + 2])
+      local value, version = unpack(call('HMGET', KEYS[step.k + 1], ARGV[step.a + 2], '@version'))
+      replies[n] = {'done', value, ARGV[step.a + 7] ~= '' and string.sub(version or '', 17) or ''}
     end
   end
   return {0, replies}
@@ -111,7 +112,7 @@ for n = 1, #steps do
     local said, ended = go(step)
     if ended then return said end
   elseif step.kind == 'i' then
-    replies[n] = go(step)[2]
+    replies[n] = go(step)
   end
 end
 local sides = {}

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from redmodel import AsyncDatabase
+from redmodel import AsyncDatabase, AsyncTransaction
 from redmodel.database.query import AsyncQuery
 
 
@@ -27,6 +27,8 @@ class Blocking:
             result = member(*args, **kwargs)
             if inspect.iscoroutine(result):
                 return self._loop.run_until_complete(result)
+            if isinstance(result, AsyncTransaction):
+                return BlockingTransaction(result, self._loop)
             return BlockingQuery(result, self._loop) if isinstance(result, AsyncQuery) else result
 
         return verb
@@ -57,3 +59,24 @@ class BlockingQuery:
                 yield self._loop.run_until_complete(records.__anext__())
             except StopAsyncIteration:
                 return
+
+
+class BlockingTransaction:
+    """The block, entered and left; of its verbs only ``get`` asks anything."""
+
+    def __init__(self, transaction: AsyncTransaction, loop: asyncio.AbstractEventLoop) -> None:
+        self._transaction = transaction
+        self._loop = loop
+
+    def __enter__(self) -> BlockingTransaction:
+        self._loop.run_until_complete(self._transaction.__aenter__())
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._loop.run_until_complete(self._transaction.__aexit__(*error))
+
+    def get(self, *args: Any) -> Any:
+        return self._loop.run_until_complete(self._transaction.get(*args))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transaction, name)

@@ -86,7 +86,18 @@ def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], obj
         "first": (lambda: db.find(User).order_by(User.email).first(), 1),
         "all": (lambda: db.find(User, User.name.in_(["N1", "N2"])).all(), 1),
         "delete": (lambda: db.delete(User, "199"), 1),
+        "transaction of 10 records": (lambda: _transaction(db), 1),
     }
+
+
+def _transaction(db: Any) -> None:
+    with db.transaction() as tx:
+        for n in range(200, 206):
+            tx.save(user(n, id=str(n)))
+        for n in range(206, 208):
+            tx.delete(User, str(n))
+        tx.update(User, "1", bio="x")
+        tx.touch(Session, "1")
 
 
 def _refused(action: Callable[[], object]) -> None:
@@ -103,6 +114,7 @@ def test_each_verb_takes_one_round_trip(server: RealServer, trips: Callable[...,
             db.touch(Session, "1"),
             db.increment(User, "1", age=0),
             db.append(User, "1", tags="z"),
+            _transaction(db),
         )  # the scripts are loaded at first use
         for name, (action, allowed) in verbs(db.save, db).items():
             if name == "save again":
@@ -126,6 +138,7 @@ def test_each_verb_takes_one_round_trip_in_asyncio(
         db.touch(Session, "1"),
         db.increment(User, "1", age=0),
         db.append(User, "1", tags="z"),
+        _transaction(db),
     )
     for name, (action, allowed) in verbs(db.save, db).items():
         assert trips(action) == allowed, name

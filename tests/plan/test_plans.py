@@ -13,11 +13,11 @@ from redmodel.plan.core import Batch, Reply
 from redmodel.plan.delete import delete
 from redmodel.plan.find import Selection, find_count, find_page
 from redmodel.plan.get import get
+from redmodel.plan.increment import increment
 from redmodel.plan.program import Program
 from redmodel.plan.registration import Registered
 from redmodel.plan.save import save, save_many
 from redmodel.plan.ttl import touch
-from redmodel.plan.update import increment
 from redmodel.procedures import DEFINE, FIND, SAVE
 from tests.contract.models import Session, User, user
 from tests.database.test_driver import Replies
