@@ -22,7 +22,7 @@ PAIR_SCANS = frozenset(b"HSCAN ZSCAN".split())
 TIMED = frozenset(b"XPENDING XINFO".split())
 TIMED_NAMES = (("$", b"idle"), ("$", b"seen-time"))
 # Replies that are times, and how far the two clocks may be apart in their unit.
-TIMES = {b"TTL": 3, b"PTTL": 3000, b"EXPIRETIME": 1, b"PEXPIRETIME": 3000}
+TIMES = {b"TTL": 3, b"PTTL": 3000, b"EXPIRETIME": 3, b"PEXPIRETIME": 3000}
 
 
 def words(line: str) -> list[bytes]:

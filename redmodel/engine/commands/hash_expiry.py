@@ -85,13 +85,13 @@ def _expire(context: Context, args: Args, base: int, unit: int, name: bytes) -> 
             fields.set_deadline(field, deadline)
             timed.append(field)
             answers.append(_SET)
-    if not timed and not deleted:
-        return answers
-    if not fields:
-        database.remove(key)
-    else:
+    if fields:
         database.values[key] = fields
         database.queue_fields(key, fields)
+    else:
+        database.remove(key)
+    if not timed and not deleted:
+        return answers
     if deleted:
         context.effect(b"HDEL", key, *deleted)
     if timed:
