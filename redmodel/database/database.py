@@ -193,7 +193,7 @@ class Database(ItemVerbs):
         return Edit(model, id, self._executor, self._writer, self._registered)
 
     def modify(self, model: type[M], id: object, change: Callable[[M], Any]) -> M:
-        """Load a record, let a function change it, and save it; again if another writer came between: two trips each.
+        """Load a record, let a function change it, and save it; again if another writer came between: two trips.
 
         ``db.modify(User, id, promote)``: the function is called anew with the record as it is by then, so it must do
         nothing but change that. Whatever it looks at has not changed when its changes are saved. It may be async where
@@ -201,7 +201,7 @@ class Database(ItemVerbs):
 
         Raises:
             NotFound, EncodingError, UniqueViolation, WrongType: and nothing was written.
-            StaleWrite: after a hundred tries.
+            StaleWrite: after a thousand tries, each of one trip.
         """
         return run(edits.modify(model, id, change, self._registered), self._writer)
 

@@ -54,7 +54,8 @@ class Items:
                 raise QueryError(f"{self._where} holds no list, set or dict with items of one type: update() it whole")
             self.kind, part = "set" if "set" in inner["type"] else "list", found
             self._bare = {"type": "list", "items_schema": part}
-        self._one_text = read_field(part, model).kind in _ONE_TEXT
+        shape = read_field(part, model)
+        self._one_text = shape.kind in _ONE_TEXT or shape.link is not None
         self.least, self.most = inner.get("min_length"), inner.get("max_length")
         empty = b"{}" if self.kind == "dict" else b"[]"
         self.base = empty if _is_empty_by_default(model.cls, name) else b""

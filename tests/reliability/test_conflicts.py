@@ -50,10 +50,15 @@ def racers(kinds: list[str], url: str, times: int) -> list[Any]:
         for seed, kind in enumerate(kinds)
     ]
     told = []
-    for process in processes:
-        said, errors = process.communicate(timeout=7200 if LONG else 300)
-        assert process.returncode == 0, errors.decode()
-        told.append(json.loads(said))
+    try:
+        for process in processes:
+            said, errors = process.communicate(timeout=7200 if LONG else 300)
+            assert process.returncode == 0, errors.decode()
+            told.append(json.loads(said))
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
     return told
 
 
