@@ -298,3 +298,19 @@ def test_random_bits(both: Both, seed: int) -> None:
     for args in commands:
         both.check(args)
     both.check_keyspace(databases=1)
+
+
+def test_long_strings(both: Both) -> None:
+    """Longer than the pieces in which bits are counted and searched."""
+    size = 300_000
+    for name, fill, other in ((b"zeros", b"\0", b"\x10"), (b"ones", b"\xff", b"\xef")):
+        for place in (0, 65_535, 65_536, 200_001, size - 1):
+            both.check([b"SET", name, fill * place + other + fill * (size - place - 1)])
+            for low, high in ((b"0", b"-1"), (b"1", b"-2"), (b"65536", b"200001"), (b"-65537", b"-1")):
+                for bit in (b"0", b"1"):
+                    both.check([b"BITPOS", name, bit, low, high])
+                    both.check([b"BITPOS", name, bit, low + b"1", high, b"BIT"])
+                both.check([b"BITCOUNT", name, low, high])
+                both.check([b"BITCOUNT", name, low + b"1", high, b"BIT"])
+            both.check([b"BITPOS", name, b"0"])
+            both.check([b"BITPOS", name, b"1"])

@@ -155,20 +155,28 @@ def bitpos(context: Context, args: Args) -> Reply:
 
 def _first(value: bytes, bit: int, start: int, stop: int) -> int:
     """The place of the first such bit from ``start`` on and before ``stop``, or -1."""
-    piece = bytearray(value[start >> 3 : (stop + 7) >> 3])
-    # What is outside of the range is made the other kind of bit.
-    head, tail = 0xFF >> (start & 7), 0xFF << (-stop & 7) & 0xFF
-    if bit:
-        piece[0] &= head
-        piece[-1] &= tail
-    else:
-        piece[0] |= ~head & 0xFF
-        piece[-1] |= ~tail & 0xFF
-    rest = piece.lstrip(b"\0" if bit else b"\xff")
-    if not rest:
-        return -1
-    byte = rest[0] if bit else ~rest[0] & 0xFF
-    return (start & ~7) + (len(piece) - len(rest)) * 8 + 8 - byte.bit_length()
+    other = b"\0" if bit else b"\xff"
+    skipped = other * _PIECE
+    first, last = start >> 3, (stop + 7) >> 3
+    for at in range(first, last, _PIECE):
+        end = min(at + _PIECE, last)
+        piece = value[at:end]
+        if piece == skipped:
+            continue
+        # What is outside of the range is made the other kind of bit.
+        if at == first:
+            piece = _masked(piece[0], 0xFF >> (start & 7), other) + piece[1:]
+        if end == last:
+            piece = piece[:-1] + _masked(piece[-1], 0xFF << (-stop & 7) & 0xFF, other)
+        rest = piece.lstrip(other)
+        if rest:
+            byte = rest[0] if bit else ~rest[0] & 0xFF
+            return (end - len(rest)) * 8 + 8 - byte.bit_length()
+    return -1
+
+
+def _masked(byte: int, mask: int, other: bytes) -> bytes:
+    return bytes((byte & mask | other[0] & ~mask & 0xFF,))
 
 
 @TABLE.handles("BITOP")
