@@ -107,8 +107,10 @@ class Gate:
 
     def _refuse_growth(self, session: Session, command: Command) -> None:
         grows = command.grows
-        if command.name == b"exec" and session.queue:
-            grows = any(queued.grows for queued, _ in session.queue)
+        if session.queue is not None:  # what is queued takes memory, whatever it does
+            grows = not command.immediate
+            if command.name == b"exec":
+                grows = any(queued.grows for queued, _ in session.queue)
         if grows:
             raise ReplyError(texts.OUT_OF_MEMORY)
 
@@ -168,7 +170,10 @@ class Gate:
         if command.subcommands and len(args) > 1:
             command = subcommand(command, args)
         if session.user is not None and not session.user.everything:
-            self.permit(session, command, args, where="multi")
+            try:
+                self.permit(session, command, args, where="multi")
+            except ReplyError as error:
+                raise texts.no_permission_any_more(error) from None
         return self.call(context, command, args)
 
     def _meet(self, context: Context, command: Command, args: Args) -> None:

@@ -299,6 +299,19 @@ def exec_abort_because(error: ReplyError, *, whole: bool = False) -> ReplyError:
     return ReplyError(f"EXECABORT Transaction discarded because of: {text}")
 
 
+def no_permission_any_more(error: ReplyError) -> ReplyError:
+    """NOPERM for a command that was allowed when it was queued, for the reason in ``error``."""
+    why = "no permission to execute the command or subcommand"
+    if "keys" in error.text:
+        why = "no permission to touch the specified keys"
+    elif "channels" in error.text:
+        why = "no permission to access one of the channels used as arguments to the command"
+    return ReplyError(
+        "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command "
+        f"is no longer allowed for the following reason: {why}"
+    )
+
+
 def no_permission(reason: str, command: bytes) -> ReplyError:
     """NOPERM: the user may not run a command, or not on these keys or channels."""
     if reason == "command":

@@ -22,8 +22,6 @@ TABLE = Table(
     ("MODULE|LOADEX", -3, "admin noscript no_async_loading", (0, 0, 0)),
     ("MODULE|UNLOAD", 3, "admin noscript no_async_loading", (0, 0, 0)),
     ("PSYNC", -3, "admin noscript no_async_loading no_multi", (0, 0, 0)),
-    ("READONLY", 1, "loading stale fast", (0, 0, 0)),
-    ("READWRITE", 1, "loading stale fast", (0, 0, 0)),
     ("REPLCONF", -1, "admin noscript loading stale allow_busy", (0, 0, 0)),
     ("REPLICAOF", 3, "admin noscript stale no_async_loading", (0, 0, 0)),
     ("ROLE", 1, "noscript loading stale fast", (0, 0, 0)),
@@ -32,7 +30,6 @@ TABLE = Table(
     ("SYNC", 1, "admin noscript no_async_loading no_multi", (0, 0, 0)),
 )
 
-_NO_CLUSTER = "ERR This instance has cluster support disabled"
 _NO_REPLICATION = "ERR this server can neither be a replica nor have one"
 _NO_MODULES = (
     'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a '
@@ -106,11 +103,6 @@ def failover(context: Context, args: Args) -> Reply:
     if len(args) == 2 and args[1].lower() == b"abort":
         raise ReplyError("ERR No failover in progress.")
     raise ReplyError("ERR FAILOVER requires connected replicas.")
-
-
-@TABLE.handles("READONLY", "READWRITE")
-def readonly(context: Context, args: Args) -> Reply:
-    raise ReplyError(_NO_CLUSTER)
 
 
 @TABLE.handles("MODULE|LIST")

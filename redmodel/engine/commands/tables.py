@@ -9,6 +9,7 @@ from redmodel.engine.commands import (
     bitmaps,
     blocking,
     clients,
+    cluster,
     configuration,
     connection,
     debug,
@@ -90,6 +91,7 @@ COMMANDS: dict[bytes, Command] = collect(
         slowness.TABLE,
         debug.TABLE,
         administration.TABLE,
+        cluster.TABLE,
         introspection.TABLE,
         acl.TABLE,
     )
