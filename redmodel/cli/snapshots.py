@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -126,11 +126,15 @@ def _save_from_store(target: Target, path: Path) -> tuple[int, int] | None:
 
     None if its owner has no whole files to copy, because its disk failed.
     """
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent) as beside:
+    with ExitStack() as stack:
         try:
             storage = ReadOnlyLog(target.path)
         except StoreLocked:
-            place = Path(beside) / "copy"
+            try:
+                beside = TemporaryDirectory(prefix=f".{path.name}.", dir=path.absolute().parent)
+            except OSError as error:
+                raise StorageError(f"can't write {path}: {error.strerror}", path=str(path)) from error
+            place = Path(stack.enter_context(beside)) / "copy"
             try:
                 with Database(str(target)) as db:
                     db.backup(place)
@@ -139,12 +143,10 @@ def _save_from_store(target: Target, path: Path) -> tuple[int, int] | None:
                 return None
             storage = ReadOnlyLog(place)
         engine = Engine(storage=storage)
-        try:
-            with progress("save", "keys") as advance:
-                keys = sum(len(database.values) for database in engine.databases)
-                return keys, save_from(engine, path, progress=lambda done: advance(done, keys))
-        finally:
-            engine.close()
+        stack.callback(engine.close)
+        with progress("save", "keys") as advance:
+            keys = sum(len(database.values) for database in engine.databases)
+            return keys, save_from(engine, path, progress=lambda done: advance(done, keys))
 
 
 @contextmanager

@@ -81,6 +81,7 @@ def test_damaged_files_and_wrong_places(cli: Cli, store: str, tmp_path: Path) ->
         ("import", str(dump), "--url", "memory://"),
         ("import", str(dump), "--url", store, "--dir", "x"),
         ("export", "--rdb", "x.rdb"),
+        ("export", "--rdb", str(tmp_path / "no such directory" / "x.rdb"), "--url", store),
         ("export", "--rdb", "x.rdb", "--url", "memory://x"),
         ("export",),
     ):

@@ -59,7 +59,9 @@ class DirectoryLock:
             fd = files.open_lock(self.path)
         except OSError as error:
             raise StorageError(
-                f"can't open the lock file {self.path}: {error.strerror}", path=str(self.path)
+                f"can't open the lock file {self.path}: {error.strerror}; a store that can't be written to is opened "
+                f"with ?mode=ro",
+                path=str(self.path),
             ) from error
         try:
             files.lock(fd)
