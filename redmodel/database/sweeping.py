@@ -36,7 +36,7 @@ class _Sweeping:
             raise QueryError(f"every= is the pause between two turns, not {every!r}")
         self._models = models
         self._every = span / 1000
-        self.turns = 0
+        self.turns: int = 0
         """Turns that were made, failed ones included."""
         self.error: RedModelError | None = None
         """Why the last turn failed; None if it did not. The next turn tries again."""

@@ -6,8 +6,8 @@ link. At run time each is ``Annotated``: a link with an index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeAlias, TypeVar, overload
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from redmodel.model.expressions import Condition, FieldRef
@@ -15,6 +15,7 @@ from redmodel.model.fields import IndexMark
 from redmodel.model.links import Link
 
 V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 W = TypeVar("W")
 
 Id: TypeAlias = str | int | UUID
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
         """A list of references as it is named in a query: ``Post.authors.contains(ada)``."""
 
         def contains(self, item: V | Link[V] | Id) -> Condition: ...  # pyright: ignore[reportIncompatibleMethodOverride]
+
+    class Listed(Protocol[V_co]):
+        """A list, of this or of anything more special; a text, which is a sequence of texts, is none."""
+
+        def __iter__(self) -> Iterator[V_co]: ...
+        def reverse(self) -> None: ...
 
     Reference: TypeAlias = RefField[Any] | RefsField[Any]
 
@@ -62,9 +69,7 @@ if TYPE_CHECKING:
         @overload
         def __get__(self, instance: object, owner: type[object]) -> list[Link[V]]: ...
         def __get__(self, instance: object | None, owner: type[object]) -> Any: ...
-        def __set__(
-            self, instance: object, value: list[V | Link[V] | Id] | list[V] | list[Link[V]] | list[str] | list[int]
-        ) -> None: ...
+        def __set__(self, instance: object, value: Listed[V | Link[V] | Id]) -> None: ...
 
 else:
     Reference = FieldRef

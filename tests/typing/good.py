@@ -12,16 +12,21 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import assert_type
 
 from redmodel import AsyncDatabase, AsyncQuery, Database
+from redmodel import Database
 from redmodel.model import (
     TTL,
     Condition,
     Embedded,
+    ExpiresAt,
     Field,
     FieldRef,
     Indexed,
     Key,
+    Link,
     Model,
     Order,
+    Ref,
+    Refs,
     Schema,
     Unique,
     after_save,
@@ -200,3 +205,66 @@ assert_type(query.only("name").where(User.age > 3).one_or_none(), User | None)
 
 def awaited(db: AsyncDatabase) -> None:
     assert_type(db.find(User).values(User.age), AsyncQuery[tuple[int]])
+
+
+class Person(Model, prefix="good-people", ttl=timedelta(hours=1), sliding=True):
+    home: Ref[Airport] = Field(on_delete="cascade")
+    boss: Ref[Person | None] = Field(default=None, on_delete="set_null")
+    seen: Refs[Airport] = Field(default_factory=list)
+
+
+class Trip(Model, prefix="good-trips"):
+    who: Ref[Person]
+    numbers: Refs[Numbered] = Field(default_factory=list)
+    ends: Annotated[datetime | None, ExpiresAt()] = None
+
+
+boss = Person(home=airport)
+person = Person(home=airport, boss=boss, seen=[airport, "ENGM", boss.home])
+assert_type(person.home, Link[Airport])
+assert_type(person.boss, Link[Person] | None)
+assert_type(person.seen, list[Link[Airport]])
+assert_type(person.home.value, Airport)
+assert_type(person.home.value.icao, str)
+assert_type(person.home.loaded, bool)
+person.home = airport
+person.home = boss.home
+person.home = "ENGM"
+person.boss = None
+person.boss = boss
+person.boss = Trip(who=boss).who
+person.seen = [airport]
+person.seen = ["EGLL", "ENGM"]
+person.seen = boss.seen
+person.seen.append(boss.home)
+trip = Trip(who=person, numbers=[1, 2], ends=datetime.now())
+assert_type(trip.ends, datetime | None)
+assert_type(Trip.who == person, Condition)
+
+referring = find(
+    Person,
+    Person.home == airport,
+    Person.home == "EGLL",
+    Person.home != boss.home,
+    Person.boss == None,  # noqa: E711
+    Person.boss == boss,
+    Person.boss == person.boss,
+    Person.boss.is_null(),
+    Person.home.in_([airport, "ENGM", boss.home]),
+    Person.home.not_in(["ENGM"]),
+    Person.seen.contains(airport),
+    Person.seen.contains("EGLL"),
+)
+assert_type(referring, list[Person])
+
+
+def follow(db: Database) -> None:
+    assert_type(db.load(trip.who), Person)
+    assert_type(db.get(Trip, "1", prefetch=[Trip.who, Person.home]), Trip)
+    assert_type(db.prefetch([trip], Trip.who, Person.seen), list[Trip])
+    assert_type(db.find(Trip, Trip.who == person).prefetch(Trip.who).all(), list[Trip])
+    assert_type(db.ttl(trip), timedelta | None)
+    assert_type(db.persist(Trip, "1"), bool)
+    sweeper = db.sweeper(Trip, Person, every=timedelta(minutes=1))
+    with sweeper:
+        assert_type(sweeper.turns, int)

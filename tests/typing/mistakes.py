@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from redmodel import Database
-from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Model, Order, Unique, computed
+from redmodel import Database
+from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ref, Refs, Unique, computed
 
 M = TypeVar("M", bound=Model)
 
@@ -95,3 +96,49 @@ query.group_by(User.name)  # error
 query.group_by("age")  # error
 query.histogram(User.age, 10, start="x")  # error
 query.nothing()  # error
+
+
+class Person(Model, prefix="bad-people"):
+    home: Ref[Airport]
+    boss: Ref[User | None] = Field(default=None)
+    seen: Refs[Airport] = Field(default_factory=list)
+
+
+airport = Airport(icao="EGLL")
+person = Person(home=airport)
+
+Person()  # error
+Person(home=None)  # error
+Person(home=user)  # error
+Person(home=5.5)  # error
+Person(home=airport, boss=airport)  # error
+Person(home=airport, seen=airport)  # error
+Person(home=airport, seen=[user])  # error
+Person(home=airport, seen="EGLL")  # error
+person.home = None  # error
+person.home = user  # error
+person.boss = person.home  # error
+person.seen.append(airport)  # error
+person.boss.value  # error
+person.home.icao  # error
+person.home.value.email  # error
+held: Link[User] = person.home  # error
+find(Person, Person.home == user)  # error
+find(Person, Person.home == None)  # error
+find(Person, Person.boss == airport)  # error
+find(Person, Person.boss == person.home)  # error
+find(Person, Person.seen.contains(user))  # error
+find(Person, Person.home)  # error
+Person.home.in_([user])  # error
+Field(on_delete="drop")  # error
+
+
+def follow(db: Database) -> None:
+    db.find(Person).prefetch(User.age)  # error
+    db.find(Person).prefetch("home")  # error
+    db.prefetch([person], User.email)  # error
+    db.get(Person, "1", prefetch=[User.age])  # error
+    db.load(person.boss)  # error
+    db.load(person)  # error
+    db.load(person.home).email  # error
+    db.sweeper(Address)  # error
