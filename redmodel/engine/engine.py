@@ -522,6 +522,7 @@ class Engine:
             seconds: how long other threads are let in.
         """
         kept = context.state()
+        waiting, self._deferring, self._owed = (self._deferring, self._owed), False, 0
         commands, self.commands = self.commands, busy_commands(self.commands, function=self._busy_with_function())
         try:
             for each in list(self.scripting.meanwhile):
@@ -530,6 +531,7 @@ class Engine:
                 Condition(self._lock).wait(seconds)  # which lets go of the lock, however often it is held
         finally:
             self.commands = commands
+            self._deferring, self._owed = waiting
             context.restore(kept)
 
     def _busy_with_function(self) -> bool:

@@ -150,8 +150,7 @@ NO_INTERPRETER = (
 SCRIPT_NO_ARGUMENTS = "ERR Please specify at least one argument for this redis lib call"
 SCRIPT_ARGUMENT_TYPE = "ERR Lua redis lib command arguments must be strings or integers"
 SCRIPT_WRITES_IN_RO = "ERR Can not execute a script with write flag using *_ro command."
-SCRIPT_KILLED = "ERR Error running script: Script killed by user with SCRIPT KILL."
-FUNCTION_KILLED = "ERR Error running script: Script killed by user with FUNCTION KILL."
+SCRIPT_KILLED = "ERR Script killed by user with SCRIPT KILL..."
 LIBRARY_NAME = (
     "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
 )

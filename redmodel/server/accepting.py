@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from redmodel.engine.engine import Engine
 from redmodel.server.connection import ClientConnection
+from redmodel.server.meanwhile import answer_meanwhile
 from redmodel.server.on_demand import unforked
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class _Clients:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._listening, self._accept)
         loop.add_reader(self._wake, self._ended.set)
+        no_meanwhile = answer_meanwhile(self._engine)
         self._left_at = loop.time()
         try:
             while not self._ended.is_set():
@@ -68,6 +70,7 @@ class _Clients:
         finally:
             loop.remove_reader(self._listening)
             loop.remove_reader(self._wake)
+            no_meanwhile()
             await self._close_all()
 
     def _accept(self) -> None:

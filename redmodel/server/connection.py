@@ -214,6 +214,8 @@ class ClientConnection(asyncio.Protocol):
         backlog = self._backlog
         output = self._output
         assert output is not None
+        if output.answering:
+            return  # a script of this client runs, and lets others be answered
         inbox = output.inbox
         gate = self._engine.gate
         replies: list[bytes] = []

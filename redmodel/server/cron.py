@@ -45,6 +45,8 @@ class Cron:
     def _round(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(_EACH, self._round)
         engine = self._engine
+        if engine.scripting.busy:
+            return
         if engine.active_expire:
             engine.expire_step(_KEYS)
         engine.statistics.sample(time.monotonic())

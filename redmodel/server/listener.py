@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from redmodel.engine.engine import Engine
 from redmodel.errors import ReplyError
 from redmodel.server.connection import ClientConnection
 from redmodel.server.cron import Cron
+from redmodel.server.meanwhile import answer_meanwhile
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class Listener:
         self._empty = asyncio.Event()
         self._cron = Cron(engine, lambda: self.clients)
         self._stopping = False
+        self._no_meanwhile: Callable[[], None] | None = None
 
     @classmethod
     def of_settings(cls, engine: Engine, tls: ssl.SSLContext | None = None) -> Listener:
@@ -115,6 +118,7 @@ class Listener:
             self._close_sockets()
             raise
         self._cron.start()
+        self._no_meanwhile = answer_meanwhile(self._engine)
 
     async def _listen(self, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen on all addresses; one with a minus may be missing. Returns the port."""
@@ -196,6 +200,9 @@ class Listener:
         """Accept no more, answer what has been read, and close; after ``grace`` seconds close all the same."""
         self._stopping = True
         self._cron.stop()
+        if self._no_meanwhile is not None:
+            self._no_meanwhile()
+            self._no_meanwhile = None
         self._close_sockets()
         for client in list(self.clients):
             client.shut_down()

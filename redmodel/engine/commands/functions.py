@@ -175,9 +175,11 @@ def function_list(context: Context, args: Args) -> Reply:
 def function_stats(context: Context, args: Args) -> Reply:
     scripting = context.engine.scripting
     running = scripting.running
+    if running is not None and not running.function:
+        raise texts.busy(function=False)
     libraries = list(scripting.libraries.all()) if running is None else scripting.libraries.awake
     now: dict[bytes, Any] | None = None
-    if running is not None and running.function:
+    if running is not None:
         now = {
             b"name": running.name.encode("utf-8", "surrogateescape"),
             b"command": list(running.command),

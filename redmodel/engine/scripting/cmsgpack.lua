@@ -39,7 +39,7 @@ local function packed_number(value)
     if floor(value) == value and value >= -9223372036854775808 and value < 18446744073709551616 then
         return packed_integer(value)
     end
-    local failed, text = host.float(value)
+    local failed, text = raw.bounded(host.float(value))
     if failed then fail(text) end
     return text
 end
@@ -165,7 +165,7 @@ function unpack_value(text, at)
         local size = head == 202 and 4 or 8
         local piece
         piece, at = string_at(text, at, size)
-        local failed, number = host.unfloat(piece)
+        local failed, number = raw.bounded(host.unfloat(piece))
         if failed then fail(number) end
         return number, at
     end

@@ -81,30 +81,50 @@ class Interpreter:
             register_eval=False,
             register_builtins=False,
             attribute_filter=_nothing,
-            max_memory=MEMORY,
+            max_memory=0,
         )
         self._failures: tuple[type[BaseException], ...] = (lua.LuaError, lua.LuaMemoryError)
         self._type: Any = lua.lua_type
         self._random = Random()
+        self._limited = False
         self.table: Callable[[Any], Any] = self._lua.table_from
         load = self._lua.eval(b"loadstring")
+        free = self._unbounded
         host = {
-            b"api": self.table(api),
-            b"bit": self.table(BIT),
-            b"call": call,
+            b"api": self.table({name: free(function) for name, function in api.items()}),
+            b"bit": self.table({name: free(function) for name, function in BIT.items()}),
+            b"bound": self._bound,
+            b"call": free(call),
             b"cjson": self._maker(load, "cjson.lua"),
             b"cmsgpack": self._maker(load, "cmsgpack.lua"),
-            b"float": float_bytes,
-            b"random": self._random.part,
-            b"randomseed": self._random.seed,
+            b"float": free(float_bytes),
+            b"random": free(self._random.part),
+            b"randomseed": free(self._random.seed),
             b"register": register,
-            b"straightened": straightened,
-            b"struct": self.table(STRUCT),
+            b"straightened": free(straightened),
+            b"struct": self.table({name: free(function) for name, function in STRUCT.items()}),
             b"tick": tick,
-            b"unfloat": float_of,
+            b"unfloat": free(float_of),
             b"values": self.table(values),
         }
         self._run = load(_source("sandbox.lua"), b"=sandbox")(self.table(host))
+
+    def _bound(self, on: bool) -> None:
+        """Bound the memory of Lua, or not: only while nothing but Lua itself asks for it can that be refused."""
+        if on and self._limited:
+            self._lua.set_max_memory(MEMORY)
+        elif not on:
+            self._lua.set_max_memory(0)
+
+    def _unbounded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of the host that runs without that bound; the sandbox sets it again."""
+        lift = self._lua.set_max_memory
+
+        def run(*args: Any) -> Any:
+            lift(0)
+            return function(*args)
+
+        return run
 
     def _maker(self, load: Any, name: str) -> Any:
         return load(_source(name), b"=" + name.encode())
@@ -141,10 +161,16 @@ class Interpreter:
         return self._outcome(b"library", code, b"@user_function")
 
     def _outcome(self, how: bytes, *args: Any) -> Outcome:
+        self._limited = True
         try:
             found = self._run[how](*args)
         except self._failures as error:
             return Outcome(None, Failure(f"ERR {error}".replace("\n", " ")))
+        finally:
+            self._limited = False
+            self._lua.set_max_memory(0)
+            if self._lua.get_memory_used() > MEMORY // 2:
+                self._run[b"collect"]()
         ok, value, *where = found if type(found) is tuple else (found, None)
         if ok:
             return Outcome(value, None)

@@ -222,7 +222,7 @@ class Scripting:
             self._engine.let_others(running.context, alone=running.wrote, seconds=_PAUSE)
             self._looked = time.monotonic()
         if running.killed:
-            return (texts.FUNCTION_KILLED if running.function else texts.SCRIPT_KILLED).encode()
+            return texts.SCRIPT_KILLED.encode()
         return None
 
     def kill(self, *, function: bool) -> None:

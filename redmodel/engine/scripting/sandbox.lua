@@ -63,12 +63,27 @@ local function where()
 end
 raw.fail = function(text) raw.error(where() .. text, 0) end
 
+-- While the host works, memory has no bound, as it could not be left in the middle; the host lifts it, and here it is
+-- set again. Nothing but strings and numbers goes over to the host, which costs no memory of Lua's.
+local function bounded(...)
+    host.bound(true)
+    return ...
+end
+raw.bounded = bounded
+local function is_scalar(...)
+    for at = 1, raw.select("#", ...) do
+        local kind = raw.type((raw.select(at, ...)))
+        if kind ~= "string" and kind ~= "number" then return false end
+    end
+    return true
+end
+
 -- What is loaded by a script is text, and sees what the script sees.
 local function load_text(code, name, env)
     if raw.byte(code, 1) == 27 then return nil, "attempt to load a binary chunk" end
     local chunk, problem = raw.loadstring(code, name)
     if not chunk then return nil, problem end
-    chunk = raw.loadstring(host.straightened(raw.dump(chunk)), name)
+    chunk = raw.loadstring(bounded(host.straightened(raw.dump(chunk))), name)
     raw.setfenv(chunk, env)
     return chunk
 end
@@ -77,6 +92,7 @@ end
 local EVERY = 20000
 local killed = false
 local hook
+local ours = {["=sandbox"] = true, ["=cjson.lua"] = true, ["=cmsgpack.lua"] = true}
 local function watch(thread)
     if killed then
         if thread then raw.sethook(thread, hook, "l", 1) else raw.sethook(hook, "l", 1) end
@@ -93,7 +109,8 @@ hook = function()
         killed = reason
     end
     watch()  -- from now on at every line, so that no pcall outlives it
-    raw.error({err = killed}, 0)
+    local info = raw.getinfo(2, "S")
+    if info and info.what ~= "C" and not ours[info.source] then raw.error({err = killed}, 0) end
 end
 
 local base = checked(_G, "assert collectgarbage error gcinfo ipairs next pairs rawequal rawget rawset select " ..
@@ -162,7 +179,7 @@ base.table = checked(table, "concat foreach foreachi getn insert maxn remove set
 base.math = checked(math, "abs acos asin atan2 atan ceil cos cosh deg exp floor fmod frexp ldexp log10 log max min " ..
     "mod modf pow rad sin sinh sqrt tan tanh huge pi")
 base.math.random = function(...)
-    local part = host.random()
+    local part = bounded(host.random())
     local count = raw.select("#", ...)
     local low, high = ...
     if count == 0 then return part end
@@ -171,7 +188,11 @@ base.math.random = function(...)
     if low > high then raw.error("interval is empty", 2) end
     return math.floor(part * (high - low + 1)) + low
 end
-base.math.randomseed = function(seed) host.randomseed(seed) end
+base.math.randomseed = function(seed)
+    seed = raw.tonumber(seed)
+    if not seed then raw.fail("bad argument #1 to 'randomseed' (number expected)") end
+    bounded(host.randomseed(seed))
+end
 
 -- The methods of strings are those of the visible library, and their metatable is nobody's to change.
 local visible_string = readonly(base.string)
@@ -187,7 +208,18 @@ end
 local function wrapped(functions)
     local library = {}
     for name, f in raw.pairs(functions) do
-        library[name] = function(...) return answer(f(...)) end
+        library[name] = function(...)
+            if not is_scalar(...) then
+                for at = 1, raw.select("#", ...) do
+                    local kind = raw.type((raw.select(at, ...)))
+                    if kind ~= "string" and kind ~= "number" then
+                        local wanted = (name == "unpack" or name == "pack" or name == "size") and "string" or "number"
+                        raw.fail("bad argument #" .. at .. " to '" .. name .. "' (" .. wanted .. " expected, got " .. kind .. ")")
+                    end
+                end
+            end
+            return answer(bounded(f(...)))
+        end
     end
     return library
 end
@@ -201,13 +233,17 @@ local function failure(text) return {err = text} end
 local function api(values)
     local redis = {}
     for name, value in raw.pairs(values) do redis[name] = value end
+    local function call(...)
+        if not is_scalar(...) then return true, "ERR Lua redis lib command arguments must be strings or integers" end
+        return bounded(host.call(...))
+    end
     redis.call = function(...)
-        local failed, value = host.call(...)
+        local failed, value = call(...)
         if failed then raw.error({err = value, ignore_error_stats_update = true}, 0) end
         return value
     end
     redis.pcall = function(...)
-        local failed, value = host.call(...)
+        local failed, value = call(...)
         if failed then return {err = value, ignore_error_stats_update = true} end
         return value
     end
@@ -229,7 +265,12 @@ local function api(values)
     end
     for name, f in raw.pairs(host.api) do
         redis[name] = function(...)
-            local failed, value = f(raw.select("#", ...), ...)
+            local given = {...}
+            for at = 1, raw.select("#", ...) do
+                local kind = raw.type(given[at])
+                if kind ~= "string" and kind ~= "number" then given[at] = false end
+            end
+            local failed, value = bounded(f(raw.select("#", ...), raw.unpack(given, 1, raw.select("#", ...))))
             if failed then raw.error({err = value}, 0) end
             return value
         end
@@ -272,6 +313,7 @@ load_globals.redis = readonly(raw.setmetatable(load_api, {__index = function(_, 
 end}))
 
 local function finished(ok, ...)
+    host.bound(false)
     killed = false
     raw.sethook()
     if ok then return true, (...) end
@@ -289,11 +331,13 @@ end
 function run.script(chunk, keys, argv)
     globals.KEYS, globals.ARGV = keys, argv
     watch()
+    host.bound(true)
     return finished(raw.xpcall(chunk, handler))
 end
 
 function run.call(f, keys, argv)
     watch()
+    host.bound(true)
     return finished(raw.xpcall(function() return f(keys, argv) end, handler))
 end
 
@@ -315,5 +359,6 @@ function run.library(code, name)
     return ok, err, source, line
 end
 
-run.rawget = raw.rawget
+function run.collect() raw.collectgarbage("collect") end
+
 return run
