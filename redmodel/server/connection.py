@@ -167,6 +167,9 @@ class ClientConnection(asyncio.Protocol):
         if self._running:
             self.session.closing = True
             return
+        # From now on it is not served and not listed, whatever the event loop has to do before it can close.
+        self._closing = True
+        self._engine.clients.leave(self.session)
         loop = self._loop
         if loop is not None:
             with suppress(RuntimeError):  # the loop is closed, and so is this

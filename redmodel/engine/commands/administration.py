@@ -112,7 +112,11 @@ def module_list(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("MODULE|LOAD", "MODULE|LOADEX", "MODULE|UNLOAD")
 def module_load(context: Context, args: Args) -> Reply:
-    raise ReplyError(_NO_MODULES)
+    if context.engine.settings.text("enable-module-command") == "no":
+        raise ReplyError(_NO_MODULES)
+    if args[1].lower() == b"unload":
+        raise ReplyError("ERR Error unloading module: no such module with that name")
+    raise ReplyError("ERR Error loading the extension. Please check the server logs.")
 
 
 @TABLE.handles("MODULE|HELP")
