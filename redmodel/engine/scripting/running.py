@@ -154,7 +154,10 @@ class Scripting:
             if outcome.failure is not None:
                 raise _failed(outcome.failure, running.name)
             interpreter = self.interpreter
-            return to_reply(outcome.value, running.protocol, interpreter.is_table)
+            reply = to_reply(outcome.value, running.protocol, interpreter.is_table)
+            if isinstance(reply, ReplyError):
+                raise reply
+            return reply
         finally:
             self.running = before
             context.may_wait = waited
