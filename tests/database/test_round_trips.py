@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from redmodel import AsyncDatabase, Database, Field, Model
+from redmodel import AsyncDatabase, Database, Field, Model, Ref
 from tests.contract.models import Code, Session, User, user
 from tests.servers import RealServer
 
@@ -44,11 +44,17 @@ class Leaf(Model, prefix="trip-leaves", versioned=True, unique_together=[("book"
     text: str = "a"
 
 
+class Branch(Model, prefix="trip-branches", ttl=60, sliding=True):
+    parent: Ref[Branch | None] = Field(default=None, on_delete="cascade")
+
+
 def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], object], int]]:
     """Each verb's call and the round trips that it may take."""
     loaded = user(1, id="1")
     leaf = Leaf(id="1")
     save(leaf)
+    branch = Branch(id="2", parent="1")
+    save(Branch(id="1")), save(branch)
     fresh = iter(user(n, id=str(n)) for n in range(100, 200))
 
     def change() -> object:
@@ -62,6 +68,15 @@ def verbs(save: Callable[..., Any], db: Any) -> dict[str, tuple[Callable[[], obj
         "save refused": (lambda: _refused(lambda: save(user(2, id="2", email=loaded.email))), 1),
         "get": (lambda: db.get(User, "1"), 1),
         "get of a record with fields that expire": (lambda: db.get_many(Code, ["1"]), 1),
+        "get of a sliding record": (lambda: db.get(Branch, "1"), 1),
+        "get_many of sliding records": (lambda: db.get_many(Branch, ["1", "2"]), 1),
+        "get and prefetch": (lambda: db.get(Branch, "2", prefetch=[Branch.parent]), 2),
+        "find and prefetch": (lambda: db.find(Branch, Branch.parent == "1").prefetch(Branch.parent).page(), 2),
+        "load": (lambda: db.load(branch.parent), 1),
+        "load again": (lambda: db.load(branch.parent), 0),
+        "persist": (lambda: db.persist(Branch, "1"), 1),
+        "ttl": (lambda: db.ttl(Branch, "1"), 1),
+        "delete with what refers": (lambda: db.delete(Branch, "1"), 1),
         "exists": (lambda: db.exists(User, "1"), 1),
         "count": (lambda: db.count(User), 1),
         "count of a query": (lambda: db.count(User, User.age > 3, User.name == "x"), 1),
@@ -111,6 +126,7 @@ def test_each_verb_takes_one_round_trip(server: RealServer, trips: Callable[...,
         (
             db.find(User).page(),
             db.delete(User, "none"),
+            db.delete(Branch, "none"),
             db.touch(Session, "1"),
             db.increment(User, "1", age=0),
             db.append(User, "1", tags="z"),
@@ -135,6 +151,7 @@ def test_each_verb_takes_one_round_trip_in_asyncio(
     (
         db.find(User).page(),
         db.delete(User, "none"),
+        db.delete(Branch, "none"),
         db.touch(Session, "1"),
         db.increment(User, "1", age=0),
         db.append(User, "1", tags="z"),
