@@ -203,6 +203,20 @@ assert_type(query.histogram(User.age, 10, start=5), dict[int, int])
 assert_type(query.only("name").where(User.age > 3).one_or_none(), User | None)
 
 
+def written(db: Database, user: User) -> None:
+    with db.edit(User, "1") as edited:
+        assert_type(edited, User)
+    assert_type(db.modify(User, "1", lambda changed: changed.tags.append("a")), User)
+    assert_type(db.add(User, "1", tags="a"), bool)
+    assert_type(db.discard(user, tags="a"), bool)
+    assert_type(db.upsert(user), bool)
+
+
+class Seat(Model, prefix="good-seats", versioned=True, unique_together=[("row", "number")]):
+    row: str
+    number: int
+
+
 def awaited(db: AsyncDatabase) -> None:
     assert_type(db.find(User).values(User.age), AsyncQuery[tuple[int]])
 

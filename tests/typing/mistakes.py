@@ -142,3 +142,8 @@ def follow(db: Database) -> None:
     db.load(person)  # error
     db.load(person.home).email  # error
     db.sweeper(Address)  # error
+db = Database("memory://")
+db.modify(User, "1", lambda changed: changed.nothing)  # error
+db.append(User, tags="a")  # error
+with db.edit(User, "1") as edited:
+    edited.age = "x"  # error
