@@ -241,7 +241,8 @@ def save(
 ) -> Plan[bool]:
     """Save one record: one round trip (one more for a handle's first save of a model)."""
     check_only_if(only_if)
-    return (yield from hooked(obj, save_unhooked(obj, registered, ttl, only_if)))
+    saving = save_unhooked(obj, registered, ttl, only_if)
+    return (yield from (saving if schema_of(obj).hooks is None else hooked(obj, saving)))
 
 
 def hooked(obj: Model, saving: Plan[R]) -> Plan[R]:

@@ -60,17 +60,23 @@ def saving(
         return [b"exists"]
     if not alive and (only == b"x" or not whole):
         return [b"missing"]
-    last_guard = 2 + sum(map(int, counts))
-    fields = cast("dict[bytes, bytes]", there or {})
-    for n in range(last_guard - int(counts[4]), last_guard, 2):
-        held = fields.get(argv[n])
-        if held is not None and argv[n] == b"@version":
-            if held[16:] == version:
-                return 0
-            held = held[:16]
-        if argv[n + 1] != (b"-" if held is None else b"=" + held):
-            return [b"moved", b"%d" % ctx.now, [word for pair in fields.items() for word in pair]]
-    before = fields.get(b"@version", b"") if version else b""
+    last_set = 2 + int(counts[0])
+    last_clear = last_set + int(counts[1])
+    last_expiry = last_clear + int(counts[2])
+    last_path = last_expiry + int(counts[3])
+    last_guard = last_path + int(counts[4])
+    before = b""
+    if version or last_guard > last_path:
+        fields = cast("dict[bytes, bytes]", there or {})
+        for n in range(last_path, last_guard, 2):
+            held = fields.get(argv[n])
+            if held is not None and argv[n] == b"@version":
+                if held[16:] == version:
+                    return 0
+                held = held[:16]
+            if argv[n + 1] != (b"-" if held is None else b"=" + held):
+                return [b"moved", b"%d" % ctx.now, [word for pair in fields.items() for word in pair]]
+        before = fields.get(b"@version", b"")
 
     # A record that was never there, and one that keeps its time to live, have nothing to do with expiry.
     timed = ttl != b"k" and (ttl != b"-" or alive or current is not None)
@@ -79,10 +85,6 @@ def saving(
     if wrong:
         return wrong
 
-    last_set = 2 + int(counts[0])
-    last_clear = last_set + int(counts[1])
-    last_expiry = last_clear + int(counts[2])
-    last_path = last_expiry + int(counts[3])
     kept = b""
     left: Left = []
     if current is not None:

@@ -36,6 +36,7 @@ RACES = 10_000 if LONG else 300
 CUTS = 1000 if LONG else 60
 CANCELLED = 100_000 if LONG else 3_000
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(7200 if LONG else 180)
 
 
 def racers(kinds: list[str], url: str, times: int) -> list[Any]:
