@@ -163,17 +163,19 @@ class ReplaceableLog:
                 base = write_base(self._files, folder, folder.manifest.next_base(), part, whole)
                 self._files.fsync_directory(self.directory)
                 following = make_increment(self._files, folder, part)
+                try:
+                    manifest = replace(folder.manifest, increments=(*folder.manifest.increments, part))
+                    folder.write_manifest(manifest.rewritten(base, part))
+                except BaseException:
+                    following.discard()
+                    raise
             except OSError as error:
                 raise StorageError(
                     f"can't recover {self.directory}: {error.strerror or error}", path=str(self.directory)
                 ) from error
+            # Only now: whoever waits for what was refused would be told that it is on the disk.
             old.abandon()
-            writer = self._adopt(following, old.written)
-            try:
-                manifest = replace(folder.manifest, increments=(*folder.manifest.increments, following.part))
-                folder.write_manifest(manifest.rewritten(base, following.part))
-            except OSError as error:
-                raise writer.refuse("replace the manifest of", error) from error
+            self._adopt(following, old.written)
             self._settle(base)
 
     def _take_place(self, old: LogWriter) -> None:

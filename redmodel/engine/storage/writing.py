@@ -211,12 +211,6 @@ class LogWriter:
             )
             self._files.close(self._fd)
 
-    def refuse(self, verb: str, error: OSError) -> StorageError:
-        """Take no more writes, because something that the file depends on failed."""
-        failure = self._fail(verb, error)
-        self._tell_all()
-        return failure
-
     def _sync_now(self) -> None:
         """One fsync for everything written; whoever calls this has set ``_syncing_since``."""
         target = self.written

@@ -124,6 +124,37 @@ def test_recovered_wherever_a_step_fails(code: int) -> None:
     assert at > 40
 
 
+@pytest.mark.parametrize("step", ["rename", "fsync_directory"])
+def test_a_recovery_that_fails_makes_nothing_durable(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk()
+    engine, session = Engine(storage=AppendOnlyLog(tmp_path, fsync="always", files=disk)), Session()
+    reply, position = engine.submit(session, [b"SET", b"a", b"1"])
+    assert reply == b"OK"
+    disk.fsync_code = errno.EIO
+    with pytest.raises(ReplyError):
+        engine.wait(position)
+    disk.fsync_code = 0
+
+    def fail(*args: object) -> None:
+        if step != "rename" or "manifest" in str(args[0]):
+            raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(disk, step, fail)
+    with pytest.raises(StorageError):
+        engine.recover()
+    with pytest.raises(ReplyError):
+        engine.wait(position)
+    monkeypatch.undo()
+    engine.recover()
+    engine.wait(position)
+    engine.close()
+    again = Engine(storage=AppendOnlyLog(tmp_path))
+    assert content(again) == {(0, b"a"): (b"1", None)}
+    again.close()
+
+
 def test_nothing_to_recover(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="memory only"):
         Engine().recover()
