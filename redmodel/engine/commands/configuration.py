@@ -83,6 +83,11 @@ def _users(context: Context) -> list[str]:
 
 @TABLE.handles("CONFIG|REWRITE")
 def config_rewrite(context: Context, args: Args) -> Reply:
+    return rewrite(context)
+
+
+def rewrite(context: Context, *, everything: bool = False) -> Reply:
+    """Write the parameters back to redis.conf; ``everything``: those with their default, too."""
     settings = context.engine.settings
     if settings.file is None:
         raise ReplyError("ERR The server is running without a config file")
@@ -90,7 +95,9 @@ def config_rewrite(context: Context, args: Args) -> Reply:
     try:
         before = path.read_text("utf-8", "surrogateescape") if path.exists() else ""
         beside = path.with_name(path.name + ".rewriting")
-        beside.write_text(rewritten(before, settings, _users(context)), "utf-8", "surrogateescape")
+        beside.write_text(
+            rewritten(before, settings, _users(context), everything=everything), "utf-8", "surrogateescape"
+        )
         beside.replace(path)
     except OSError as error:
         raise ReplyError(f"ERR Rewriting config file: {error.strerror}") from error

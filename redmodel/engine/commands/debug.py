@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from redmodel.engine import digest, texts
 from redmodel.engine.arguments import INT_MAX, integer_between, positive, strtod
+from redmodel.engine.commands.configuration import rewrite
 from redmodel.engine.commands.help import help_lines
 from redmodel.engine.context import Context
 from redmodel.engine.memory import of_value
@@ -221,6 +222,10 @@ def _change_id(context: Context, args: Args) -> Reply:
     return OK
 
 
+def _rewrite_all(context: Context, args: Args) -> Reply:
+    return rewrite(context, everything=True)
+
+
 def _error(context: Context, args: Args) -> Reply:
     raise ReplyError(texts.shown(args[2]))
 
@@ -247,6 +252,7 @@ def _help(context: Context, args: Args) -> Reply:
 _MANY = 1 << 30
 _VERBS: dict[bytes, tuple[Callable[[Context, Args], Reply], int, int]] = {
     b"CHANGE-REPL-ID": (_change_id, 2, 2),
+    b"CONFIG-REWRITE-FORCE-ALL": (_rewrite_all, 2, 2),
     b"DIGEST": (_digest, 2, 2),
     b"DIGEST-VALUE": (_digest_value, 2, _MANY),
     b"ERROR": (_error, 3, 3),

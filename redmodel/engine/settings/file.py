@@ -153,13 +153,14 @@ def quoted(word: str) -> str:
     return f'"{"".join(shown)}"'
 
 
-def rewritten(text: str, settings: Settings, users: Sequence[str] = ()) -> str:
+def rewritten(text: str, settings: Settings, users: Sequence[str] = (), *, everything: bool = False) -> str:
     """A redis.conf with the values of now: its comments and order stay, what is new comes at the end.
 
     Args:
         text: the file as it is.
         settings: the values.
         users: the ``user`` lines to keep, without their first word.
+        everything: add the parameters that have their default, too.
     """
     lines: list[str] = []
     done: set[str] = set()
@@ -186,7 +187,8 @@ def rewritten(text: str, settings: Settings, users: Sequence[str] = ()) -> str:
         lines.pop()
     added: list[str] = []
     for name in PARAMETERS:
-        if name not in done and not settings.is_default(name):
+        wanted = not settings.is_default(name) or (everything and name != "replicaof")
+        if name not in done and wanted:
             added += _lines(name, name, settings)
     if "user" not in done:
         added += [f"user {user}" for user in users]

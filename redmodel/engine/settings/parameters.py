@@ -34,7 +34,10 @@ COUNT, LONG, PORT, SIZE = Number(0, _INT), Number(0, _LONG), Number(0, 65535), M
 
 
 class Parameter(NamedTuple):
-    """One parameter; ``guard`` is empty, ``immutable``, or ``protected`` (see enable-protected-configs)."""
+    """One parameter.
+
+    ``guard`` is empty, ``immutable``, ``protected`` (see enable-protected-configs), or ``hidden`` from globs.
+    """
 
     name: str
     kind: Kind
@@ -240,7 +243,15 @@ _ROWS = (
     Parameter("zset-max-listpack-value", SIZE, "64"),
 )
 
-PARAMETERS: dict[str, Parameter] = {row.name: row for row in _ROWS}
+_HIDDEN = (
+    Parameter("key-load-delay", Number(-_INT - 1, _INT), "0", "hidden"),
+    Parameter("loading-process-events-interval-bytes", Number(1024, _INT), "2097152", "hidden"),
+    Parameter("rdb-key-save-delay", Number(-_INT - 1, _INT), "0", "hidden"),
+    Parameter("use-exit-on-panic", FLAG, "no", "hidden"),
+    Parameter("watchdog-period", COUNT, "0", "hidden"),
+)
+
+PARAMETERS: dict[str, Parameter] = {row.name: row for row in (*_ROWS, *_HIDDEN)}
 """Every parameter by its name."""
 
 ALIASES: dict[str, str] = {

@@ -81,7 +81,8 @@ class Settings:
         if not set(pattern) & set("*?["):
             return [pattern] if pattern.lower() in PARAMETERS or pattern.lower() in ALIASES else []
         matches = compile_glob(pattern.lower().encode("utf-8", "surrogateescape"))
-        return [name for name in (*PARAMETERS, *ALIASES) if matches(name.encode())]
+        listed = [name for name, row in PARAMETERS.items() if row.guard != "hidden"]
+        return [name for name in (*listed, *ALIASES) if matches(name.encode())]
 
     def read(self, name: str, words: Sequence[str]) -> None:
         """Take a line of redis.conf, or an option: any parameter may be set, and nobody is told.
