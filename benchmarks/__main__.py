@@ -11,7 +11,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import commands, durability, large, models, startup
+from benchmarks import commands, durability, large, memory, models, startup
 from benchmarks.hand import Hand
 from benchmarks.rounds import measure, table
 from redmodel import Database
@@ -85,6 +85,7 @@ PARTS = {
     "commands": ("Single commands: engine.execute and fakeredis through its client", engine_commands),
     "large": ("Large collections: engine.execute, and redis-server through redis-py", engine_and_server),
     "durability": ("On the disk: the log of an embedded store", durability.report),
+    "memory": ("Memory on redis-server: four fields and three indexes, ids of 26 characters", memory.report),
     "startup": ("Start-up", startup.report),
 }
 

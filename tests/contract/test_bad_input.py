@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -11,7 +12,16 @@ from typing import Any
 import pytest
 
 from redmodel import Database, Indexed, Model
-from redmodel.errors import DecodeError, EncodingError, InvalidId, QueryError, SchemaError, StoreLocked, WrongType
+from redmodel.errors import (
+    DecodeError,
+    EncodingError,
+    InvalidId,
+    QueryError,
+    ReplyError,
+    SchemaError,
+    StoreLocked,
+    WrongType,
+)
 from redmodel.model import Condition
 from tests.contract.models import User, user
 from tests.contract.test_verbs import keyspace
@@ -192,3 +202,114 @@ def test_two_handles_of_one_process_share_a_directory_and_another_process_may_be
     with Database(url) as again:
         assert again.get(User, "1") == user(1, id="1")
     assert issubclass(StoreLocked, Exception)
+
+
+class Tone(enum.Enum):
+    LOW = "low"
+    HIGH = "high"
+
+
+class Odd(Model, prefix="odd"):
+    """Every field may be empty in each of the ways that there are."""
+
+    text: Indexed[str | None] = None
+    items: list[str] | None = None
+    flag: Indexed[bool | None] = None
+    number: int = 0
+    amount: Decimal = Decimal(0)
+    tone: Tone = Tone.LOW
+    table: dict[str, int] = {}
+
+
+STRANGE_IDS = [
+    "a:b", "{x}", "}{", "*", "?", "[a-z]", "\\", "a b", "\x00", "\r\n", "e\u0301", "\u00e9", "../up", "all", "__rm",
+    "odd@text:x", "@ids", "x" * 512, "'; DROP", "\u202e", "0", "None", "null",
+]  # fmt: skip
+
+
+def test_any_id_names_its_own_record_and_no_other(db: Any, raw: Callable[..., Any]) -> None:
+    for n, id in enumerate(STRANGE_IDS):
+        db.save(Odd(id=id, number=n, text="same"))
+    assert db.count(Odd) == db.count(Odd, Odd.text == "same") == len(STRANGE_IDS)
+    for n, id in enumerate(STRANGE_IDS):
+        assert db.get(Odd, id).number == n and raw("EXISTS", b"odd:" + id.encode()) == 1
+    assert db.delete(Odd, "*") and db.count(Odd) == len(STRANGE_IDS) - 1
+    assert db.check(Odd).clean
+
+
+def test_none_missing_and_empty_are_different_things(db: Any, raw: Callable[..., Any]) -> None:
+    records = [Odd(id="none", text=None, items=None), Odd(id="empty", text="", items=[]), Odd(id="word", text="None")]
+    db.save_many(records)
+    assert [db.get(Odd, record.id) for record in records] == records
+    assert raw("HEXISTS", "odd:none", "text") == 0 and raw("HGET", "odd:empty", "items") == b"[]"
+    assert db.find(Odd, Odd.text == None).one().id == "none"
+    assert db.find(Odd, Odd.text == "").one().id == "empty" and db.find(Odd, Odd.text == "None").one().id == "word"
+    assert raw("HGET", "odd:none", "id") == b"none"
+
+
+def test_large_and_exact_values(db: Any, raw: Callable[..., Any]) -> None:
+    long = "é" * 500_000
+    record = Odd(id="1", text=long, number=10**30, amount=Decimal("1.10000000000000000000000000000"))
+    db.save(record)
+    back = db.get(Odd, "1")
+    assert back == record and str(back.amount) == str(record.amount)
+    assert db.find(Odd, Odd.text == long).one().id == "1" and db.count(Odd, Odd.text == long[:-1]) == 0
+    assert all(len(key) < 200 for key in raw("KEYS", "odd@*"))
+    with pytest.raises(EncodingError):
+        db.increment(Odd, "1", number=1)
+    assert db.get(Odd, "1").number == 10**30
+
+
+def test_what_another_version_or_program_left_is_no_silent_default(db: Any, raw: Callable[..., Any]) -> None:
+    db.save(Odd(id="1", tone=Tone.HIGH))
+    raw("HSET", "odd:1", "tone", "loud", "unknown", "kept")
+    with pytest.raises(DecodeError) as caught:
+        db.get(Odd, "1")
+    assert (caught.value.field, caught.value.raw) == ("tone", b"loud")
+    raw("HSET", "odd:1", "tone", "low", "table", '{"a":1,"a":2}')
+    odd = db.get(Odd, "1")
+    odd.number = 5
+    db.save(odd)
+    assert raw("HGET", "odd:1", "unknown") == b"kept" and db.get(Odd, "1").table == {"a": 2}
+
+
+def test_a_bool_is_no_number_and_a_number_no_bool(db: Any, raw: Callable[..., Any]) -> None:
+    record = Reading(value=0)
+    record.__dict__["count"] = True
+    assert refused(db, raw, record).field == "count"
+    odd = Odd(id="1")
+    odd.__dict__["flag"] = 1
+    refused(db, raw, odd)
+
+
+@pytest.mark.parametrize("key", ["odd:1", "odd@ids", "odd@log", "odd@text:x", "odd@schema"])
+def test_a_key_of_another_type_is_named_and_nothing_is_written(db: Any, raw: Callable[..., Any], key: str) -> None:
+    raw("SET", key, "in the way")
+    with pytest.raises((WrongType, ReplyError)):
+        db.save(Odd(id="1", text="x"))
+    assert raw("KEYS", "odd*") in ([key.encode()], [b"odd@schema", key.encode()], [key.encode(), b"odd@schema"])
+    assert raw("GET", key) == b"in the way"
+
+
+def test_a_record_that_changes_while_it_is_saved_is_saved_as_it_was_at_one_moment(db: Any) -> None:
+    import threading
+
+    record = user(1, id="1", tags=["a"] * 50)
+    db.save(record)
+    done = threading.Event()
+
+    def turn() -> None:
+        while not done.is_set():
+            record.__dict__.update(age=1, name="one")
+            record.__dict__.update(age=2, name="two")
+
+    thread = threading.Thread(target=turn)
+    thread.start()
+    try:
+        for _ in range(60):
+            db.save(record)
+    finally:
+        done.set()
+        thread.join()
+    report = db.check(User)
+    assert report.clean, report
