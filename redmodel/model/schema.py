@@ -182,6 +182,17 @@ class Schema(Generic[M]):
         """The core schema of the id."""
         return self._shape.fields[self.fields[0].name]
 
+    def still(self, obj: M) -> M:
+        """The record as it is now: what another thread assigns while it is being saved is not half in it."""
+        copy: M = self.model.__new__(obj.__class__)
+        object.__setattr__(copy, "__dict__", obj.__dict__.copy())
+        if (memory := getattr(obj, "__redmodel_loaded__", None)) is not None:
+            self._slot.__set__(copy, memory)
+        if self.computed:
+            for name in ("__pydantic_extra__", "__pydantic_private__", "__pydantic_fields_set__"):
+                object.__setattr__(copy, name, getattr(obj, name))
+        return copy
+
     def id_value(self, obj: M) -> Any:
         """The id of a record as its field holds it."""
         return obj.__dict__.get(self.fields[0].name)

@@ -16,7 +16,7 @@ from redmodel.errors import LayoutError, ReplyError
 from redmodel.model import Schema
 from redmodel.plan.commands import exists, hgetall, procedure
 from redmodel.plan.core import Plan, Reply, call, together
-from redmodel.plan.refusal import wrong_type
+from redmodel.plan.refusal import explain, wrong_type
 from redmodel.procedures import DEFINE
 
 Registered: TypeAlias = "set[Schema[Any]]"
@@ -114,9 +114,12 @@ def change(schema: Schema[Any], make: Callable[[Fields, bool], Fields]) -> Plan[
     ``make`` gets what is there, and whether the model has no records.
     """
     for _ in range(TRIES):
-        found, ids, logs = yield from together(
-            hgetall(schema.schema_key), exists(schema.ids_key), exists(schema.log_key)
-        )
+        try:
+            found, ids, logs = yield from together(
+                hgetall(schema.schema_key), exists(schema.ids_key), exists(schema.log_key)
+            )
+        except ReplyError as error:
+            raise explain(error, schema.schema_key) from error
         layout = schema.definition()[b"layout"]
         if found.get(b"layout", layout) != layout:
             raise LayoutError(

@@ -168,8 +168,9 @@ def prepare(
         raw: the fields as they are in the hash, where that is known better than from loading.
     """
     schema: Schema[Any] = schema_of(obj)
-    id = schema.id_of(obj)
-    values = schema.encode(obj)
+    still = schema.still(obj)
+    id = schema.id_of(still)
+    values = schema.encode(still)
     known = loaded_values(obj)
     if known is not None and (only_if == "new" or known[0] != values[0]):
         known = None  # another id makes it another record
@@ -195,7 +196,7 @@ def prepare(
     life = time_to_live(schema, known, ttl)
     command = write_command(
         schema,
-        obj,
+        still,
         id,
         changes,
         life,
