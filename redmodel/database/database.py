@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import Backend, open_backend
+from redmodel.database.bulk import run_bulk
 from redmodel.database.driver import Executor, Refusing, run
 from redmodel.database.editing import Edit
 from redmodel.database.item_verbs import ItemVerbs
@@ -26,9 +27,11 @@ from redmodel.plan import increment as increments
 from redmodel.plan import prefetch as links
 from redmodel.plan import save as saves
 from redmodel.plan import status as statuses
+from redmodel.plan import transaction as together
 from redmodel.plan import ttl as ttls
 from redmodel.plan import update as updates
 from redmodel.plan import upsert as upserts
+from redmodel.plan.bulk import Told
 from redmodel.plan.check import Progress, Walk
 from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
@@ -106,13 +109,39 @@ class Database(ItemVerbs):
         """
         return run(saves.save(record, self._registered, milliseconds(ttl), only_if), self._writer)
 
-    def save_many(self, records: Iterable[Model], *, ttl: Ttl = "model", only_if: OnlyIf = None) -> int:
+    def save_many(
+        self,
+        records: Iterable[Model],
+        *,
+        ttl: Ttl = "model",
+        only_if: OnlyIf = None,
+        atomic: bool = False,
+        progress: Told | None = None,
+    ) -> int:
         """Save records of any number, each atomic by itself: a round trip for each thousand; returns how many.
 
+        Args:
+            records: from any iterable, which is read a batch at a time; with an `AsyncDatabase` also an async one.
+            ttl: as `save` takes it.
+            only_if: ``"new"`` or ``"exists"``.
+            atomic: all or none, as one `transaction`, so at most 1,000 records.
+            progress: called after each batch with how many are done, and of how many, None if the iterable has no
+                length; if it returns False, the work stops.
+
         Raises:
-            BulkError: when some were refused, after the others were written.
+            BulkError: when some were refused, after the others were written; ``failures`` has position and error.
+            QueryError: too many for one transaction; and what a transaction raises.
         """
-        return run(saves.save_many(records, self._registered, milliseconds(ttl), only_if), self._writer)
+        if atomic:
+            here = getattr(self._executor, "keyspace", None)
+            return run(together.save_together(records, here, self._registered, ttl, only_if), self._writer)
+        life = milliseconds(ttl)
+        return run_bulk(
+            lambda part, tally: saves.save_many(part, self._registered, life, only_if, tally),
+            records,
+            progress,
+            self._writer,
+        )
 
     def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = ()) -> M:
         """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`."""
@@ -254,9 +283,26 @@ class Database(ItemVerbs):
         """
         return Transaction(self._executor, self._writer, self._registered)
 
-    def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
-        """Delete these records, or those with these ids: a round trip for each thousand; says how many were there."""
-        return run(deletes.delete_many(model, ids), self._writer)
+    def delete_many(
+        self,
+        model: type[Model],
+        ids: Iterable[object],
+        *,
+        atomic: bool = False,
+        progress: Told | None = None,
+    ) -> int:
+        """Delete these records, or those with these ids: a round trip for each thousand; says how many were there.
+
+        Args:
+            model: whose records.
+            ids: ids or records from any iterable, as `save_many` takes them.
+            atomic: all or none, as one `transaction`, so at most 1,000.
+            progress: as `save_many` takes it.
+        """
+        if atomic:
+            here = getattr(self._executor, "keyspace", None)
+            return run(together.delete_together(model, ids, here, self._registered), self._writer)
+        return run_bulk(lambda part, tally: deletes.delete_many(model, part, tally), ids, progress, self._writer)
 
     @overload
     def exists(self, record: Model, /) -> bool: ...

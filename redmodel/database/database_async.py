@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from redmodel.database.backend import AsyncBackend, open_async_backend
+from redmodel.database.bulk import gathered, run_bulk_async
 from redmodel.database.driver import AsyncExecutor, AsyncRefusing, run_async
 from redmodel.database.editing import AsyncEdit
 from redmodel.database.item_verbs_async import AsyncItemVerbs
@@ -26,9 +27,11 @@ from redmodel.plan import increment as increments
 from redmodel.plan import prefetch as links
 from redmodel.plan import save as saves
 from redmodel.plan import status as statuses
+from redmodel.plan import transaction as together
 from redmodel.plan import ttl as ttls
 from redmodel.plan import update as updates
 from redmodel.plan import upsert as upserts
+from redmodel.plan.bulk import Told
 from redmodel.plan.check import Progress, Walk
 from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
@@ -110,13 +113,41 @@ class AsyncDatabase(AsyncItemVerbs):
         """
         return await run_async(saves.save(record, self._registered, milliseconds(ttl), only_if), self._writer)
 
-    async def save_many(self, records: Iterable[Model], *, ttl: Ttl = "model", only_if: OnlyIf = None) -> int:
+    async def save_many(
+        self,
+        records: Iterable[Model] | AsyncIterable[Model],
+        *,
+        ttl: Ttl = "model",
+        only_if: OnlyIf = None,
+        atomic: bool = False,
+        progress: Told | None = None,
+    ) -> int:
         """Save records of any number, each atomic by itself: a round trip for each thousand; returns how many.
 
+        Args:
+            records: from any iterable, which is read a batch at a time; with an `AsyncDatabase` also an async one.
+            ttl: as `save` takes it.
+            only_if: ``"new"`` or ``"exists"``.
+            atomic: all or none, as one `transaction`, so at most 1,000 records.
+            progress: called after each batch with how many are done, and of how many, None if the iterable has no
+                length; if it returns False, the work stops.
+
         Raises:
-            BulkError: when some were refused, after the others were written.
+            BulkError: when some were refused, after the others were written; ``failures`` has position and error.
+            QueryError: too many for one transaction; and what a transaction raises.
         """
-        return await run_async(saves.save_many(records, self._registered, milliseconds(ttl), only_if), self._writer)
+        if atomic:
+            here = getattr(self._executor, "keyspace", None)
+            return await run_async(
+                together.save_together(await gathered(records), here, self._registered, ttl, only_if), self._writer
+            )
+        life = milliseconds(ttl)
+        return await run_bulk_async(
+            lambda part, tally: saves.save_many(part, self._registered, life, only_if, tally),
+            records,
+            progress,
+            self._writer,
+        )
 
     async def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = ()) -> M:
         """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`."""
@@ -260,9 +291,30 @@ class AsyncDatabase(AsyncItemVerbs):
         """
         return AsyncTransaction(self._executor, self._writer, self._registered)
 
-    async def delete_many(self, model: type[Model], ids: Iterable[object]) -> int:
-        """Delete these records, or those with these ids: a round trip for each thousand; says how many were there."""
-        return await run_async(deletes.delete_many(model, ids), self._writer)
+    async def delete_many(
+        self,
+        model: type[Model],
+        ids: Iterable[object] | AsyncIterable[object],
+        *,
+        atomic: bool = False,
+        progress: Told | None = None,
+    ) -> int:
+        """Delete these records, or those with these ids: a round trip for each thousand; says how many were there.
+
+        Args:
+            model: whose records.
+            ids: ids or records from any iterable, as `save_many` takes them.
+            atomic: all or none, as one `transaction`, so at most 1,000.
+            progress: as `save_many` takes it.
+        """
+        if atomic:
+            here = getattr(self._executor, "keyspace", None)
+            return await run_async(
+                together.delete_together(model, await gathered(ids), here, self._registered), self._writer
+            )
+        return await run_bulk_async(
+            lambda part, tally: deletes.delete_many(model, part, tally), ids, progress, self._writer
+        )
 
     @overload
     async def exists(self, record: Model, /) -> bool: ...

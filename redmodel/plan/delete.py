@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from redmodel.model import Model, Schema, loaded_version, schema_of, set_loaded
+from redmodel.plan.bulk import Tally
 from redmodel.plan.cascade import delete_command, settle
 from redmodel.plan.conflicts import moved_to, refuse_moved
 from redmodel.plan.core import Batch, Plan
@@ -60,13 +61,14 @@ def delete_any(record: Model | type[Model], id: object) -> Plan[bool]:
     return existed
 
 
-def delete_many(model: type[Model], ids: Iterable[object]) -> Plan[int]:
-    """Delete the records with these ids, or these records: a round trip for each thousand; how many were there."""
+def delete_many(model: type[Model], ids: Iterable[object], tally: Tally | None = None) -> Plan[None]:
+    """Delete the records with these ids, or these records: a round trip for each thousand; the tally counts them."""
+    tally = tally or Tally()
     schema = schema_of(model)
     hooks = schema.hooks if schema.hooks is not None and schema.hooks.of_deletes else None
     source = iter(several(model, ids)) if hooks is not None else each_id(model, ids)
-    done = 0
-    while chunk := list(islice(source, BATCH)):
+    while not tally.over and (chunk := list(islice(source, BATCH))):
+        tally.seen += len(chunk)
         records: list[Model] = []
         if hooks is not None:
             records = yield from _at_hand(model, chunk)
@@ -77,10 +79,10 @@ def delete_many(model: type[Model], ids: Iterable[object]) -> Plan[int]:
         gone: list[bool] = []
         for raw, reply in zip(raws, replies, strict=True):
             gone.append((yield from settle(schema, raw, reply)))
-        done += sum(gone)
+        tally.done += sum(gone)
         if hooks is not None:
             yield from after(hooks.after_delete, [one for one, was in zip(records, gone, strict=True) if was])
-    return done
+        tally.tell()
 
 
 def _at_hand(model: type[Model], chunk: Sequence[object]) -> Plan[list[Model]]:

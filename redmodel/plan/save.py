@@ -6,13 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
-from redmodel.errors import (
-    BulkError,
-    QueryError,
-    RedModelError,
-    ReplyError,
-)
+from redmodel.errors import QueryError, RedModelError, ReplyError
 from redmodel.model import Entry, Model, Schema, loaded_values, loaded_version, schema_of, set_loaded
+from redmodel.plan.bulk import Tally
 from redmodel.plan.commands import procedure
 from redmodel.plan.conflicts import (
     TRIES,
@@ -37,6 +33,9 @@ Guarding: TypeAlias = Literal["none", "changed", "all"]
 
 BATCH = 1000
 """Records that travel in one batch of a bulk verb."""
+
+BATCH_BYTES = 8_000_000
+"""Bytes of values after which a batch is sent before it is full, so that long records take no more memory."""
 
 _ONLY = {None: b"-", "new": b"n", "exists": b"x"}
 
@@ -298,54 +297,64 @@ def save_many(
     registered: Registered,
     ttl: int | None | Literal["model"] = "model",
     only_if: OnlyIf = None,
-) -> Plan[int]:
-    """Save records of any number: a round trip for each thousand; returns how many were written.
+    tally: Tally | None = None,
+) -> Plan[None]:
+    """Save records of any number: a round trip for each thousand, or for each 8 MB of long ones.
 
-    Each record is atomic by itself. Records that are refused are gathered in one BulkError at the end; the others are
-    written.
+    Each record is atomic by itself. What is refused stands in the tally; the others are written.
     """
     check_only_if(only_if)
-    failures: list[tuple[int, RedModelError]] = []
-    done = position = 0
+    tally = tally or Tally()
     source = iter(objects)
-    while chunk := list(islice(source, BATCH)):
+    while not tally.over and (chunk := list(islice(source, BATCH))):
         prepared: list[tuple[int, Prepared]] = []
-        for obj in chunk:
+        size = 0
+        for at, obj in enumerate(chunk, 1):
             schema: Schema[M] = schema_of(obj)
             if schema not in registered:
                 yield from register(schema, registered)
             if schema.hooks is not None:
                 yield from before(obj, schema.hooks, schema.hooks.before_save, (obj,))
             try:
-                prepared.append((position, prepare(obj, ttl, only_if)))
+                ready = prepare(obj, ttl, only_if)
             except RedModelError as error:
-                failures.append((position, error))
-            position += 1
-        replies = (yield Batch(tuple([ready.command for _, ready in prepared]))) if prepared else ()
-        saved: list[Model] = []
-        for (place, ready), reply in zip(prepared, replies, strict=True):
-            try:
-                gone = is_gone(ready, only_if, reply)
-                if gone or (not ready.schema.versioned and ready.moved(reply) is not None):
-                    if gone:
-                        set_loaded(ready.obj, None)
-                    yield from save_unhooked(ready.obj, registered, ttl, only_if)
-                else:
-                    ready.accept(reply)
-                done += 1
-            except RedModelError as error:
-                failures.append((place, error))
+                tally.refuse(tally.seen, error)
             else:
-                saved.append(ready.obj)
-        for each in saved:
-            if (hooks := schema_of(each).hooks) is not None:
-                yield from after(hooks.after_save, (each,))
-    if failures:
-        failures.sort(key=lambda failure: failure[0])
-        raise BulkError(
-            f"{len(failures)} of {position} records were refused, "
-            f"the first at position {failures[0][0]}: {failures[0][1]}",
-            failures=failures,
-            done=done,
-        )
-    return done
+                prepared.append((tally.seen, ready))
+                size += sum(map(len, filter(None, ready.values)))
+            tally.seen += 1
+            if size > BATCH_BYTES or at == len(chunk):
+                yield from _send(prepared, registered, ttl, only_if, tally)
+                prepared, size = [], 0
+        tally.tell()
+
+
+def _send(
+    prepared: list[tuple[int, Prepared]],
+    registered: Registered,
+    ttl: int | None | Literal["model"],
+    only_if: OnlyIf,
+    tally: Tally,
+) -> Plan[None]:
+    """Send some records as one batch, and read what came of each."""
+    if not prepared:
+        return
+    replies = yield Batch(tuple([ready.command for _, ready in prepared]))
+    saved: list[Model] = []
+    for (place, ready), reply in zip(prepared, replies, strict=True):
+        try:
+            gone = is_gone(ready, only_if, reply)
+            if gone or (not ready.schema.versioned and ready.moved(reply) is not None):
+                if gone:
+                    set_loaded(ready.obj, None)
+                yield from save_unhooked(ready.obj, registered, ttl, only_if)
+            else:
+                ready.accept(reply)
+            tally.done += 1
+        except RedModelError as error:
+            tally.refuse(place, error)
+        else:
+            saved.append(ready.obj)
+    for each in saved:
+        if (hooks := schema_of(each).hooks) is not None:
+            yield from after(hooks.after_save, (each,))

@@ -13,7 +13,7 @@ from redmodel.plan.cascade import delete_command
 from redmodel.plan.commands import as_raw, procedure
 from redmodel.plan.conflicts import moved_to, new_version, refuse_moved, stale, version_guard
 from redmodel.plan.core import Batch, Command, Plan, Reply
-from redmodel.plan.get import find_by_id
+from redmodel.plan.get import each_id, find_by_id
 from redmodel.plan.hooks import after, before
 from redmodel.plan.increment import counted
 from redmodel.plan.refusal import refused, wrong_type
@@ -98,6 +98,8 @@ class Operations:
         self._places: dict[bytes, dict[bytes, int]] = {}
         self._words = 0
         self._over = False
+        self.deleted = 0
+        """Records that were there to be deleted."""
 
     def save(self, record: Model, *, ttl: Ttl = "model", only_if: OnlyIf = None) -> None:
         """Save a record as it is now, as ``db.save`` does; saving it again in the transaction replaces that."""
@@ -244,6 +246,7 @@ class Operations:
                 yield from register(schema, registered)
         if self._operations:
             for each, reply in zip(self._operations, (yield from self._write()), strict=True):
+                self.deleted += each.kind == b"d" and reply == 1
                 if not isinstance(reply, list) or reply[1] is not None:  # None: counted, and deleted by another since
                     each.accept(reply)
         for names, record in hooked:
@@ -383,3 +386,23 @@ def _check_pair(new: Operation, old: Operation, *, same: bool) -> None:
         f"{new.schema.name} {new.id!r} can't be {_DONE[new.kind]} in this transaction: {why}. "
         f"Change the object first and save it once, or use two transactions"
     )
+
+
+def save_together(
+    records: Iterable[Model], keyspace: object, registered: Registered, ttl: Ttl, only_if: OnlyIf
+) -> Plan[int]:
+    """Save all these records or none, as one transaction; how many."""
+    operations = Operations(keyspace)
+    for record in records:
+        operations.save(record, ttl=ttl, only_if=only_if)
+    yield from operations._commit(registered)  # pyright: ignore[reportPrivateUsage]
+    return len(operations)
+
+
+def delete_together(model: type[Model], ids: Iterable[object], keyspace: object, registered: Registered) -> Plan[int]:
+    """Delete all these records, or those with these ids, as one transaction; how many were there."""
+    operations = Operations(keyspace)
+    for id in each_id(model, ids):
+        operations.delete(model, id)
+    yield from operations._commit(registered)  # pyright: ignore[reportPrivateUsage]
+    return operations.deleted

@@ -9,6 +9,7 @@ import pytest
 from redmodel.database.driver import run
 from redmodel.errors import BulkError, ConnectionFailed, LayoutError, NotFound, ReplyError, UniqueViolation, WrongType
 from redmodel.model import And, Order, schema_of, set_loaded
+from redmodel.plan.bulk import Tally
 from redmodel.plan.core import Batch, Reply
 from redmodel.plan.delete import delete
 from redmodel.plan.find import Selection, find_count, find_page
@@ -94,8 +95,10 @@ def test_refusals_are_typed_and_leave_the_record_unsaved() -> None:
 def test_bulk_gathers_refusals_by_position() -> None:
     records = [user(n, id=str(n)) for n in range(3)]
     replies: list[Reply] = [1, [b"unique", b"email", b"x", b"9"], 1]
+    tally = Tally(records)
+    run(save_many(records, KNOWN, tally=tally), Replies(replies))
     with pytest.raises(BulkError) as caught:
-        run(save_many(records, KNOWN), Replies(replies))
+        tally.result()
     assert caught.value.done == 2
     assert [place for place, _ in caught.value.failures] == [1]
 
@@ -108,8 +111,24 @@ def test_bulk_sends_a_thousand_at_a_time() -> None:
             batches.append(len(batch.commands))
             return [1] * len(batch.commands)
 
-    assert run(save_many((user(n) for n in range(2500)), KNOWN), Counting()) == 2500
+    tally = Tally()
+    run(save_many((user(n) for n in range(2500)), KNOWN, tally=tally), Counting())
+    assert tally.result() == 2500
     assert batches == [1000, 1000, 500]
+
+
+def test_bulk_sends_long_records_before_a_batch_is_full() -> None:
+    sizes: list[int] = []
+
+    class Weighing(Replies):
+        def execute(self, batch: Batch) -> Sequence[Reply]:
+            sizes.append(sum(len(arg) for command in batch.commands for arg in command.args))
+            return [1] * len(batch.commands)
+
+    tally = Tally()
+    run(save_many((user(n, bio="x" * 3_000_000) for n in range(7)), KNOWN, tally=tally), Weighing())
+    assert tally.result() == 7
+    assert len(sizes) == 3 and max(sizes) < 10_000_000
 
 
 def test_get_reads_a_row_or_raises() -> None:
