@@ -53,7 +53,7 @@ class KeyLook:
             path, colon, token = rest.partition(b":")
             if name == b"none":
                 continue
-            ours = rest.decode(errors="replace") in BOOKKEEPING
+            ours = rest.decode(errors="replace") in BOOKKEEPING or rest[:1] == b"~"
             if not ours:
                 wanted = self._expected(path, bool(colon))
                 if wanted is not None and wanted != name:

@@ -122,6 +122,7 @@ def test_an_older_version_goes_on_writing_beside_it(db: Any, raw: Any, one: Any)
     old.height = 2
     db.save(old)  # it knows of no index on height
     assert raw("ZRANGE", "evolving-trees@~height", "0", "-1") == [b"1"]
+    assert not db.check(two).foreign
     assert heights(db, two, 2) == ["1"] and "1" not in heights(db, two, 1)
     assert raw("EXISTS", "evolving-trees@~height") == 0
     db.save(one(id="2", kind="elm", height=2))  # whole
