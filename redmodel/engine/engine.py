@@ -511,7 +511,7 @@ class Engine:
 
     def _renotify(self) -> None:
         self.notifier.read()
-        self._context.reckon()
+        self.observe()
 
     def let_others(self, context: Context, *, alone: bool, seconds: float) -> None:
         """While a script runs too long: let others be told so, or end it; they can reach no data.

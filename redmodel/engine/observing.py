@@ -1,4 +1,4 @@
-"""Watching commands run: the monitors, and the readers whose keys are tracked. While there are none it costs nothing.
+"""Watching commands run: monitors, readers whose keys are tracked, misses. While nobody asks it costs nothing.
 
 Commands are watched by way of a table of commands of its own, whose handlers tell when they have run.
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from redmodel.engine import texts
+from redmodel.engine.command_keys import keys_of
 from redmodel.engine.registry import wrapped
 from redmodel.engine.replies import Status
+from redmodel.errors import ReplyError
 
 if TYPE_CHECKING:
     from redmodel.engine.context import Context
@@ -21,6 +24,13 @@ if TYPE_CHECKING:
 _ESCAPES = {10: b"\\n", 13: b"\\r", 9: b"\\t", 7: b"\\a", 8: b"\\b", 34: b'\\"', 92: b"\\\\"}
 _SPELLED = [_ESCAPES.get(byte) or (b"%c" % byte if 32 <= byte < 127 else b"\\x%02x" % byte) for byte in range(256)]
 
+# Commands that look keys up without a miss being an event, and writers that read keys.
+_SILENT = (b"object", b"memory", b"debug", b"keys", b"scan", b"randomkey", b"dbsize")
+_LOOKING_WRITERS = frozenset(
+    b"getex getdel getset set bitop bitfield sinterstore sunionstore sdiffstore zunionstore zinterstore zdiffstore "
+    b"zrangestore xreadgroup xack xclaim xautoclaim copy sort pfmerge geosearchstore georadius "
+    b"georadiusbymember".split()
+)
 _REDACTED = b"(redacted)"
 
 
@@ -32,7 +42,7 @@ class Observers:
         self.monitors: dict[Session, None] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.monitors or self._engine.tracking)
+        return bool(self.monitors or self._engine.tracking or self._engine.notifier.misses)
 
     def table(self, commands: dict[bytes, Command]) -> dict[bytes, Command]:
         """The commands, watched where anybody watches."""
@@ -42,13 +52,24 @@ class Observers:
         handler = command.handler
         # Of what administers nothing is shown; a script is shown before what it calls.
         before = "skip_monitor" in command.flags
+        looks = (command.reads and not command.name.startswith(_SILENT)) or command.name in _LOOKING_WRITERS
         after = not before and "admin" not in command.flags and command.name != b"quit"
 
         def run(context: Context, args: Args) -> Reply:
             if before:
                 self._show(context, args)
+            missed = self._missed(context, command, args) if looks and self._engine.notifier.misses else []
+            if command.writes:
+                self._tell_missed(context, missed)
             try:
-                return handler(context, args)
+                reply = handler(context, args)
+                if not command.writes:
+                    self._tell_missed(context, missed)
+                return reply
+            except ReplyError as error:
+                if not command.writes and (error.code != "ERR" or error.text == texts.NO_SUCH_KEY):
+                    self._tell_missed(context, missed)
+                raise
             finally:
                 if after:
                     self._show(context, args)
@@ -59,6 +80,22 @@ class Observers:
                         tracking.ended(context.session, command)
 
         return run
+
+    def _missed(self, context: Context, command: Command, args: Args) -> list[bytes]:
+        """The keys that a command is about to look up to read them, and that are not there."""
+        name = command.name
+        if (name == b"set" and b"GET" not in map(bytes.upper, args[3:])) or (
+            name == b"bitfield" and not {b"SET", b"INCRBY"}.isdisjoint(map(bytes.upper, args[2:]))
+        ):
+            return []
+        keys = keys_of(name.decode(), args) or ()
+        every = command.reads or name.startswith(b"x")
+        found = [args[key.at] for key in keys if (every or key.reads) and context.find(args[key.at]) is None]
+        return found * 2 if name == b"xread" else found  # which looks twice
+
+    def _tell_missed(self, context: Context, keys: list[bytes]) -> None:
+        for key in keys:
+            context.notify(b"keymiss", key)
 
     def _show(self, context: Context, args: Args) -> None:
         if not self.monitors:

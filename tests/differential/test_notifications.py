@@ -284,3 +284,174 @@ def test_expired_keys(both: Both, listen: Listen) -> None:
             (b"__keyevent@0__:expired", b"k"),
         ]
     )
+
+
+MISSES = """
+get k
+mget a b
+strlen k
+getrange k 0 1
+substr k 0 1
+getex k
+getdel k
+getset k v
+del k
+lcs a b
+getbit k 0
+bitcount k
+bitpos k 1
+bitfield k get u8 0
+bitfield_ro k get u8 0
+bitop and d a b
+append k v
+del k
+setrange k 0 v
+del k
+incr k
+del k
+incrbyfloat k 1
+del k
+setnx k v
+del k
+set k v get
+del k
+set k v xx
+setex k 100 v
+del k
+hget k f
+hmget k f
+hgetall k
+hkeys k
+hvals k
+hlen k
+hexists k f
+hstrlen k f
+hrandfield k
+hscan k 0
+hdel k f
+hsetnx k f v
+del k
+hincrby k f 1
+del k
+llen k
+lindex k 0
+lrange k 0 1
+lpos k a
+lset k 0 a
+linsert k before a b
+lrem k 0 a
+ltrim k 0 1
+lpop k
+rpop k 2
+lpushx k a
+lmove k b left left
+lmpop 2 a b left
+rpoplpush a b
+smembers k
+sismember k a
+smismember k a
+scard k
+srandmember k
+srandmember k 2
+srem k a
+smove a b c
+sinter a b
+sunion a b
+sdiff a b
+sinterstore d a b
+sunionstore d a b
+sdiffstore d a b
+sintercard 2 a b
+sscan k 0
+zscore k a
+zmscore k a
+zrank k a
+zrevrank k a
+zcard k
+zrange k 0 1
+zrangebyscore k 0 1
+zcount k 0 1
+zlexcount k - +
+zrandmember k
+zrandmember k 2
+zscan k 0
+zpopmin k
+zmpop 2 a b min
+zrem k a
+zremrangebyrank k 0 1
+zincrby k 1 a
+del k
+zunion 2 a b
+zinter 2 a b
+zdiff 2 a b
+zunionstore d 2 a b
+zinterstore d 2 a b
+zdiffstore d 2 a b
+zrangestore d k 0 1
+zintercard 2 a b
+xlen k
+xrange k - +
+xread streams k 0
+xinfo stream k
+xinfo groups k
+xpending k g
+xdel k 1
+xtrim k maxlen 1
+xgroup create k g 0
+xreadgroup group g c streams k >
+xack k g 1
+xclaim k g c 0 1
+xautoclaim k g c 0 0
+xsetid k 1
+exists a b
+type k
+ttl k
+pttl k
+expiretime k
+object encoding k
+object refcount k
+object idletime k
+dump k
+persist k
+expire k 10
+rename a b
+renamenx a b
+copy a b
+move k 1
+sort k
+sort_ro k
+sort k store d
+sort k by w_* get g_*
+watch k
+unwatch
+del k
+unlink k
+keys *
+dbsize
+scan 0
+pfcount k
+pfcount a b
+pfmerge d a
+pfadd k
+del d k
+geopos k a
+geodist k a b
+geosearch k fromlonlat 0 0 byradius 1 m
+georadius k 0 0 1 m
+geosearchstore d k fromlonlat 0 0 byradius 1 m
+georadius k 0 0 1 m store d
+set x s
+copy x y
+lpush l 3 1 2
+"""
+
+
+def test_keys_that_were_not_there(both: Both, listen: Listen) -> None:
+    ear = listen(both, b"KEAmn")
+    differences = []
+    for line in filter(None, MISSES.splitlines()):
+        try:
+            _check(both, ear, words(line))
+        except AssertionError as error:
+            differences.append(str(error))
+    assert not differences, "\n" + "\n".join(differences)
