@@ -536,7 +536,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the embedded engine as a Redis server, in the foreground, until SIGTERM or Ctrl-C.
+    """Serve the embedded engine to any Redis client, until SIGTERM or Ctrl-C.
 
     \b
       redmodel serve --port 7000 --appendonly yes --dir ./data
