@@ -54,7 +54,7 @@ class ItemVerbs:
         """Put one item into a set, or a list, that has no equal one; True if it had none: one round trip.
 
         Items must be of a type of which equal values are stored alike: text, whole numbers, booleans, bytes, UUIDs,
-        dates, Enums and Literals.
+        dates, Enums, Literals and references.
 
         Raises:
             NotFound, WrongType, QueryError: and nothing was written.

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, BaseModel, StringConstraints
 
-from redmodel import TTL, Database, Embedded, Field, Indexed, Model
+from redmodel import TTL, Database, Embedded, Field, Indexed, Model, Refs
 from redmodel.errors import EncodingError, NotFound, QueryError, WrongType
 from tests.contract.test_verbs import keyspace
 
@@ -209,3 +209,24 @@ def test_appends_of_many_all_count(redis7: Any) -> None:
             thread.join()
         assert sorted(db.get(Basket, "1").tags) == sorted(f"{n}-{i}" for n in range(8) for i in range(40))
         assert db.check(Basket).clean
+
+
+class Group(Model, prefix="basket-groups"):
+    id: str
+
+
+class Holder(Model, prefix="basket-holders"):
+    id: str
+    groups: Refs[Group] = Field(default_factory=list)
+
+
+def test_references_are_items_too(db: Any) -> None:
+    one, two = Group(id="1"), Group(id="2")
+    db.save_many([one, two])
+    db.save(Holder(id="h"))
+    db.append(Holder, "h", groups=one)
+    assert (db.add(Holder, "h", groups="1"), db.add(Holder, "h", groups=two)) == (False, True)
+    assert db.find(Holder, Holder.groups.contains(two)).one().id == "h"
+    assert db.discard(Holder, "h", groups=one) is True
+    assert [link.id for link in db.get(Holder, "h").groups] == ["2"]
+    assert db.check(Holder).clean
