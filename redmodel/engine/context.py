@@ -254,10 +254,10 @@ class Context:
 
     def put(self, key: bytes, value: Value, database: Keyspace | None = None) -> None:
         """Set a key to a new value, without a deadline; tells that it is new where it is. The caller calls `touch`."""
-        database = database or self.database
-        if self.heeded and key not in database.values and self.engine.notifier:
-            self.engine.notifier.publish(b"new", database, key)
-        database.put(key, value)
+        home = self.database if database is None else database
+        if self.heeded and key not in home.values and self.engine.notifier:
+            self.engine.notifier.publish(b"new", home, key)
+        home.put(key, value)
 
     def reckon(self) -> None:
         """Find out anew whether anybody wants to know."""

@@ -1,5 +1,8 @@
 """Between Lua's values and replies, by Redis' rules for both versions of the protocol. Nothing is run here."""
 
+# What comes from Lua has no type of Python:
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -75,9 +78,10 @@ def to_lua(reply: Reply, protocol: int, table: Tables) -> Any:
         if isinstance(value, ReplyError):
             return table({b"err": value.text.encode("utf-8", "surrogateescape")})
         if isinstance(value, dict):
+            pairs: Any = value.items()
             if modern:
-                return table({b"map": table({convert(key): convert(item) for key, item in value.items()})})
-            return table([convert(part) for pair in value.items() for part in pair])
+                return table({b"map": table({convert(key): convert(item) for key, item in pairs})})
+            return table([convert(part) for pair in pairs for part in pair])
         if kind is SetReply and modern:
             return table({b"set": table({convert(item): True for item in value})})
         if kind is Pairs and not modern:

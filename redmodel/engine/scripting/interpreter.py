@@ -4,6 +4,9 @@ May live here: what scripts can reach of the host. Of Python they see nothing: e
 behind a Lua function, and attributes of Python's objects are refused should one ever get through.
 """
 
+# What comes from Lua has no type of Python:
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -143,8 +146,8 @@ class Interpreter:
         Raises:
             ReplyError: it is no Lua; the text is Lua's.
         """
-        found = self._run[b"compile"](code, name)
-        if type(found) is tuple:
+        found: Any = self._run[b"compile"](code, name)
+        if isinstance(found, tuple):
             raise ReplyError(_text(found[1]))
         return found
 
@@ -163,7 +166,7 @@ class Interpreter:
     def _outcome(self, how: bytes, *args: Any) -> Outcome:
         self._limited = True
         try:
-            found = self._run[how](*args)
+            found: Any = self._run[how](*args)
         except self._failures as error:
             return Outcome(None, Failure(f"ERR {error}".replace("\n", " ")))
         finally:
@@ -171,11 +174,11 @@ class Interpreter:
             self._lua.set_max_memory(0)
             if self._lua.get_memory_used() > MEMORY // 2:
                 self._run[b"collect"]()
-        ok, value, *where = found if type(found) is tuple else (found, None)
+        parts: tuple[Any, ...] = found if isinstance(found, tuple) else (found,)
+        ok, value, source, line = (*parts, None, None, None)[:4]
         if ok:
             return Outcome(value, None)
-        text = _text(value) if type(value) is bytes else "ERR unknown error"
-        source, line = (*where, None, None)[:2]
+        text = _text(value) if isinstance(value, bytes) else "ERR unknown error"
         return Outcome(None, Failure(text, None if source is None else _text(source), line))
 
 

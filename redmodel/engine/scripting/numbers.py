@@ -3,6 +3,9 @@
 Each answers ``(failed, value, ...)``: nothing here raises into Lua.
 """
 
+# What comes from Lua has no type of Python:
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import struct
@@ -24,7 +27,7 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., _Answer]:
             return True, str(error).replace("'?'", f"'{name}'", 1).encode("utf-8", "surrogateescape")
         except (TypeError, OverflowError, MemoryError):
             return True, f"bad arguments to '{name}'".encode()
-        return (False, *value) if type(value) is tuple else (False, value)
+        return (False, *value) if isinstance(value, tuple) else (False, value)
 
     return call
 
@@ -32,7 +35,8 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., _Answer]:
 def _kind(value: object) -> str:
     if value is None:
         return "nil"
-    return {bytes: "string", bool: "boolean", int: "number", float: "number"}.get(type(value), "table")
+    names: dict[type, str] = {bytes: "string", bool: "boolean", int: "number", float: "number"}
+    return names.get(type(value), "table")
 
 
 def _number(args: tuple[Any, ...], at: int) -> float:
@@ -84,20 +88,27 @@ def _rotated(args: tuple[Any, ...], left: bool) -> int:
     return _signed(bits << by | bits >> (32 - by))
 
 
+def _of(run: Callable[[tuple[Any, ...]], Any]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        return run(args)
+
+    return call
+
+
 BIT: dict[bytes, Callable[..., _Answer]] = {
     name.encode(): guarded(name, function)
     for name, function in {
-        "tobit": lambda *args: _signed(_bits(args, 0)),
-        "bnot": lambda *args: _signed(~_bits(args, 0)),
+        "tobit": _of(lambda args: _signed(_bits(args, 0))),
+        "bnot": _of(lambda args: _signed(~_bits(args, 0))),
         "band": _folded(lambda one, other: one & other),
         "bor": _folded(lambda one, other: one | other),
         "bxor": _folded(lambda one, other: one ^ other),
-        "lshift": lambda *args: _signed(_bits(args, 0) << (_bits(args, 1) & 31)),
-        "rshift": lambda *args: _signed(_bits(args, 0) >> (_bits(args, 1) & 31)),
-        "arshift": lambda *args: _signed(_signed(_bits(args, 0)) >> (_bits(args, 1) & 31)),
-        "rol": lambda *args: _rotated(args, left=True),
-        "ror": lambda *args: _rotated(args, left=False),
-        "bswap": lambda *args: _signed(int.from_bytes(_bits(args, 0).to_bytes(4, "little"), "big")),
+        "lshift": _of(lambda args: _signed(_bits(args, 0) << (_bits(args, 1) & 31))),
+        "rshift": _of(lambda args: _signed(_bits(args, 0) >> (_bits(args, 1) & 31))),
+        "arshift": _of(lambda args: _signed(_signed(_bits(args, 0)) >> (_bits(args, 1) & 31))),
+        "rol": _of(lambda args: _rotated(args, left=True)),
+        "ror": _of(lambda args: _rotated(args, left=False)),
+        "bswap": _of(lambda args: _signed(int.from_bytes(_bits(args, 0).to_bytes(4, "little"), "big"))),
         "tohex": _tohex,
     }.items()
 }

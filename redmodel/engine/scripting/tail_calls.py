@@ -6,7 +6,8 @@ caller's place. A tail call and the return behind it are the same as a call and 
 
 from __future__ import annotations
 
-_HEADER = 12
+_LAYOUT = b"\x1bLua\x51\x00\x01\x04\x08\x04\x08\x00"
+_HEADER = len(_LAYOUT)
 _CALL, _TAILCALL = 28, 29
 _OPCODE = 0x3F
 
@@ -14,7 +15,7 @@ _OPCODE = 0x3F
 def straightened(dump: bytes) -> bytes:
     """What string.dump gave, with calls in place of tail calls."""
     code = bytearray(dump)
-    if code[:6] != b"\x1bLua\x51\x00" or code[6:_HEADER] != b"\x01\x04\x08\x04\x08\x00":
+    if not dump.startswith(_LAYOUT):
         return dump  # another machine's layout: errors then know no line
     _function(code, _HEADER)
     return bytes(code)
