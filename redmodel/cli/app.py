@@ -475,7 +475,7 @@ def status(
     as_nl: Nl = False,
     as_csv: Csv = False,
 ) -> None:
-    """Show what the models declare against what Redis holds: which indexes can answer.
+    """Show which indexes can answer, and what a migration would do.
 
     \b
       redmodel status
@@ -504,7 +504,7 @@ def migrate(
     rate: Rate = None,
     as_json: Json = False,
 ) -> None:
-    """Build new indexes, clear away those that are not declared, migrate fields; beside writers.
+    """Build new indexes, clear away old ones, migrate fields.
 
     \b
       redmodel migrate User --write
