@@ -51,15 +51,6 @@ _FOR_SUBSCRIBERS = frozenset(
 )
 
 
-def _embedded(storage: Storage | None, databases: int) -> Settings:
-    """The parameters of an engine whose program named none."""
-    settings = Settings({"save": "", "databases": str(databases)})
-    if storage is not None:
-        settings.preset("appendonly", "yes")
-        settings.preset("dir", str(getattr(storage, "directory", ".")))
-    return settings
-
-
 def now_ms() -> int:
     """The system's clock: milliseconds since 1970 UTC."""
     return time_ns() // 1_000_000
@@ -92,7 +83,7 @@ class Engine:
         databases: int = 16,
         settings: Settings | None = None,
     ) -> None:
-        self.settings = settings or _embedded(storage, databases)
+        self.settings = settings or Settings.embedded(databases, storage)
         self.databases = [Keyspace(number) for number in range(databases)]
         self.limits = Limits.of(self.settings)
         for name in PARAMETERS:

@@ -47,6 +47,15 @@ class Settings:
         for name, value in (given or {}).items():
             self.read(name, [value])
 
+    @classmethod
+    def embedded(cls, databases: int, storage: object) -> Settings:
+        """The parameters of an engine whose program named none: nothing is saved but by its storage, None or not."""
+        settings = cls({"save": "", "databases": str(databases)})
+        if storage is not None:
+            settings.preset("appendonly", "yes")
+            settings.preset("dir", str(getattr(storage, "directory", ".")))
+        return settings
+
     def number(self, name: str) -> int:
         """The value of a parameter that is a number; sizes are bytes, percentages below zero."""
         value: int = self._values[name]
