@@ -46,10 +46,6 @@ if TYPE_CHECKING:
 _STEP_EVERY = 256
 _STEP_KEYS = 64
 
-_FOR_SUBSCRIBERS = frozenset(
-    b"ping quit reset subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe".split()
-)
-
 
 def now_ms() -> int:
     """The system's clock: milliseconds since 1970 UTC."""
@@ -466,11 +462,7 @@ class Engine:
 
     def _must_queue(self, session: Session, command: Command, args: Args) -> bool:
         """Whether a command is to wait for EXEC; one that a subscriber may not run is refused."""
-        if session.protocol == 2 and session.subscribed and command.name not in _FOR_SUBSCRIBERS:
-            if command.subcommands and len(args) > 1:
-                command = subcommand(command, args)
-            error = texts.only_subscribing(command.name)
-            raise texts.exec_abort_because(error) if command.name == b"exec" else error
+        self.pubsub.check(session, command, args)
         return session.queue is not None and not command.immediate
 
     def _enqueue(self, session: Session, command: Command, args: Args) -> Reply:
@@ -514,7 +506,7 @@ class Engine:
         """
         kept = context.state()
         waiting, self._deferring, self._owed = (self._deferring, self._owed), False, 0
-        commands, self.commands = self.commands, busy_commands(self.commands, function=self._busy_with_function())
+        commands, self.commands = self.commands, busy_commands(self.commands, function=self.scripting.runs_function)
         try:
             for each in list(self.scripting.meanwhile):
                 each()
@@ -524,10 +516,6 @@ class Engine:
             self.commands = commands
             self._deferring, self._owed = waiting
             context.restore(kept)
-
-    def _busy_with_function(self) -> bool:
-        running = self.scripting.running
-        return running is not None and running.function
 
     def _use(self, table: dict[bytes, Command]) -> None:
         self._table = table

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from redmodel.engine import texts
 from redmodel.engine.glob import compile_glob
+from redmodel.engine.registry import subcommand
 from redmodel.engine.replies import Push
 
 if TYPE_CHECKING:
+    from redmodel.engine.registry import Args, Command
     from redmodel.engine.session import Session
+
+
+_FOR_SUBSCRIBERS = frozenset(
+    b"ping quit reset subscribe unsubscribe psubscribe punsubscribe ssubscribe sunsubscribe".split()
+)
 
 
 class PubSub:
@@ -20,6 +28,19 @@ class PubSub:
         self.patterns: dict[bytes, dict[Session, None]] = {}
         self.shards: dict[bytes, dict[Session, None]] = {}
         self._matchers: dict[bytes, Callable[[bytes], bool]] = {}
+
+    def check(self, session: Session, command: Command, args: Args) -> None:
+        """Refuse what a subscriber in RESP2 may not run, as its connection is for its messages.
+
+        Raises:
+            ReplyError: this is such a command.
+        """
+        if session.protocol != 2 or not session.subscribed or command.name in _FOR_SUBSCRIBERS:
+            return
+        if command.subcommands and len(args) > 1:
+            command = subcommand(command, args)
+        error = texts.only_subscribing(command.name)
+        raise texts.exec_abort_because(error) if command.name == b"exec" else error
 
     def publish(self, channel: bytes, message: bytes) -> int:
         """Deliver a message to all who hear the channel, by its name first; returns how many deliveries there were."""

@@ -244,6 +244,11 @@ class Scripting:
         running.killed = True
 
     @property
+    def runs_function(self) -> bool:
+        """Whether what runs now is a function of a library, and not a script."""
+        return self.running is not None and self.running.function
+
+    @property
     def busy(self) -> bool:
         """Whether a script runs longer than it should."""
         return self.running is not None and self._warned
