@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import timedelta
 from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 
+from redmodel.database.bulk import run_bulk, run_bulk_async
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
 from redmodel.database.groups import AsyncGroups, Groups
 from redmodel.errors import QueryError
@@ -13,6 +14,8 @@ from redmodel.model import Condition, FieldRef, Order, order_of, path_of
 from redmodel.model.refs import Reference
 from redmodel.plan import aggregate, projection
 from redmodel.plan import find as plans
+from redmodel.plan import writing_queries as writing
+from redmodel.plan.bulk import Told
 from redmodel.plan.find import Page, Selection
 
 R = TypeVar("R")
@@ -124,6 +127,37 @@ class Query(_Builder[R]):
     def count(self) -> int:
         """Count the records that meet the conditions: one round trip."""
         return run(plans.find_count(self._selection), self._executor)
+
+    def update(self, progress: Told | None = None, /, **changes: Any) -> int:
+        """Write these fields of all records that meet the conditions: two round trips a thousand; how many.
+
+        Each record is judged again as it is written: one that no longer meets the conditions is left alone. A call
+        that was broken off is simply made again.
+
+        Args:
+            progress: called after each thousand with how many were looked at, and of how many; False stops the work.
+            **changes: the fields and their new values.
+
+        Raises:
+            BulkError: when some were refused, after the others were written; ``failures`` has id and error.
+        """
+        return run_bulk(
+            lambda _, tally: writing.update_found(self._selection, changes, tally), (), progress, self._executor
+        )
+
+    def delete(self, progress: Told | None = None, /) -> int:
+        """Delete all records that meet the conditions: two round trips a thousand; how many.
+
+        One that others write meanwhile is judged again, and left alone if it no longer meets the conditions. A call
+        that was broken off is simply made again.
+
+        Args:
+            progress: called after each thousand with how many were looked at, and of how many; False stops the work.
+
+        Raises:
+            BulkError: when some were refused, after the others were deleted; ``failures`` has id and error.
+        """
+        return run_bulk(lambda _, tally: writing.delete_found(self._selection, tally), (), progress, self._executor)
 
     def exists(self) -> bool:
         """Tell whether any record meets the conditions: one round trip."""
@@ -244,6 +278,39 @@ class AsyncQuery(_Builder[R]):
     async def count(self) -> int:
         """Count the records that meet the conditions: one round trip."""
         return await run_async(plans.find_count(self._selection), self._executor)
+
+    async def update(self, progress: Told | None = None, /, **changes: Any) -> int:
+        """Write these fields of all records that meet the conditions: two round trips a thousand; how many.
+
+        Each record is judged again as it is written: one that no longer meets the conditions is left alone. A call
+        that was broken off is simply made again.
+
+        Args:
+            progress: called after each thousand with how many were looked at, and of how many; False stops the work.
+            **changes: the fields and their new values.
+
+        Raises:
+            BulkError: when some were refused, after the others were written; ``failures`` has id and error.
+        """
+        return await run_bulk_async(
+            lambda _, tally: writing.update_found(self._selection, changes, tally), (), progress, self._executor
+        )
+
+    async def delete(self, progress: Told | None = None, /) -> int:
+        """Delete all records that meet the conditions: two round trips a thousand; how many.
+
+        One that others write meanwhile is judged again, and left alone if it no longer meets the conditions. A call
+        that was broken off is simply made again.
+
+        Args:
+            progress: called after each thousand with how many were looked at, and of how many; False stops the work.
+
+        Raises:
+            BulkError: when some were refused, after the others were deleted; ``failures`` has id and error.
+        """
+        return await run_bulk_async(
+            lambda _, tally: writing.delete_found(self._selection, tally), (), progress, self._executor
+        )
 
     async def exists(self) -> bool:
         """Tell whether any record meets the conditions: one round trip."""
