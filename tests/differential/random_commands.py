@@ -356,7 +356,9 @@ class Generator:
     def group(self) -> Args:
         key, name, who = self.pick(STREAMS), self.pick(GROUPS), self.pick(CONSUMERS)
         count = self.maybe(b"COUNT", self.pick([b"1", b"2", b"5", self.integer]))
-        idle = self.pick([b"0", b"0", b"0", b"100000000", self.pick([b"-1", *ODD_NUMBERS])])
+        idle = self.pick([b"0", b"0", b"0", b"100000000", self.integer])
+        if idle.isdigit() and len(idle) < 4:
+            idle = b"0"  # a few milliseconds pass between the two sides
         some = [self.recent() for _ in range(self.random.randint(1, 5))]
         place = self.pick([b">", b">", b">", b"0", self.recent()])
         read = self.maybe(b"ENTRIESREAD", self.integer)
