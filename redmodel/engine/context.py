@@ -57,7 +57,7 @@ class Context:
         self.engine = engine
         self.clock = clock
         self.session = session
-        self.database = database
+        self.database: Keyspace = database
         #: The frozen time of the running command; 0 until somebody asks for it.
         self.moment = 0
         #: The running command changed something that its own arguments describe.
