@@ -87,6 +87,28 @@ def test_a_last_id_below_a_deleted_one(both: Both, size: int) -> None:
     assert [args[2] for args in commands if args[0] == b"XSETID"] == [b"9-9", b"2-2"]
 
 
+def test_an_entry_that_is_pending_behind_the_last_one(both: Both) -> None:
+    """A trim does not tell the highest deleted id, so nothing may raise it on the way back."""
+    both.check_all("""
+        XADD s 1-1 a b
+        XADD s 5-5 a b
+        XGROUP CREATE s g 0
+        XREADGROUP GROUP g c STREAMS s >
+        XTRIM s MAXLEN 0
+        XSETID s 1-0
+        XADD s 2-2 a b
+        XREADGROUP GROUP g d STREAMS s >
+    """)
+    commands = [list(args) for _, args in dump(both.engine.databases)]
+    ask = words("XINFO STREAM s FULL")
+    before = without_times(both.ask_engine(ask), [])
+    both.check("DEL s")
+    for args in commands:
+        both.check(args)
+    assert without_times(both.ask_engine(ask), []) == before
+    both.check_keyspace()
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_rewritten_streams_are_what_they_were(both: Both, seed: int) -> None:
     """Also entries that are pending though they were deleted, which Redis' own rewrite loses."""
