@@ -22,7 +22,7 @@ from redmodel.database.client_replies import encoded, error_of, flattened, shape
 from redmodel.database.over_engine_commits import commits_of
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
-from redmodel.engine.waiting import Suspended
+from redmodel.engine.waiting import Suspended, Waiter
 from redmodel.errors import ReplyError
 
 
@@ -96,6 +96,10 @@ class ShortWay:
         """Run one command and give what redis-py gives for it."""
         try:
             reply = self._execute(self._session, encoded(args))
+        except Suspended as suspended:
+            if suspended.waiter.cancel():
+                raise
+            reply = _answer_of(suspended.waiter)  # another thread was quicker
         except ReplyError as error:
             if EMPTY_RESPONSE in options:
                 return options[EMPTY_RESPONSE]
@@ -106,7 +110,12 @@ class ShortWay:
         """The same, where the disk must not be waited for in the event loop's thread."""
         if not self._engine.waits:
             return self.run(args, options)
-        reply, position = self._engine.submit(self._session, encoded(args))
+        try:
+            reply, position = self._engine.submit(self._session, encoded(args))
+        except Suspended as suspended:
+            if suspended.waiter.cancel():
+                raise
+            reply, position = suspended.waiter.reply, suspended.waiter.position
         try:
             if position:
                 await commits_of(self._engine).wait(position)
@@ -135,6 +144,13 @@ class ShortWay:
         return callback(reply, **options)
 
 
+def _answer_of(waiter: Waiter) -> Any:
+    try:
+        return waiter.answer()
+    except ReplyError as error:
+        raise error_of(error) from None
+
+
 class EngineRedis(redis.Redis):
     """A `redis.Redis` whose single commands go straight to the engine."""
 
@@ -147,8 +163,8 @@ class EngineRedis(redis.Redis):
             return super().execute_command(*args, **options)
         try:
             return self._short_way.run(args, options)
-        except Suspended as suspended:
-            suspended.waiter.cancel()
+        except Suspended:
+            pass  # it waits on a connection of its own
         return super().execute_command(*args, **options)
 
 
@@ -164,6 +180,6 @@ class AsyncEngineRedis(redis.asyncio.Redis):
             return await super().execute_command(*args, **options)
         try:
             return await self._short_way.run_async(args, options)
-        except Suspended as suspended:
-            suspended.waiter.cancel()
+        except Suspended:
+            pass  # it waits on a connection of its own
         return await super().execute_command(*args, **options)

@@ -134,11 +134,14 @@ class Waiter:
         with self.engine.lock:
             self.finish(self.nothing)
 
-    def cancel(self) -> None:
-        """Nobody is interested any more."""
+    def cancel(self) -> bool:
+        """Nobody is interested any more; False if there is a reply already, which took effect."""
         with self.engine.lock:
+            if self.done:
+                return False
             self.told = None
             self.finish(None)
+            return True
 
     def finish(self, reply: Reply) -> None:
         """Leave all queues with this reply; to be called under the engine's lock. A second call does nothing."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from os import urandom
 from typing import Any, cast
 
-from redmodel.errors import ReplyError, Restricted
+from redmodel.errors import QueryError, ReplyError, Restricted
 from redmodel.model import Rules, Schema, rules_of
 from redmodel.plan.commands import procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply
@@ -15,6 +15,9 @@ from redmodel.procedures import CASCADE, DELETE
 
 MOST = 1000
 """Records that are deleted or changed as one atomic step, and in one step of a longer delete."""
+
+STILL = 100
+"""Steps in a row, each at other references to one record, that may find nothing to do."""
 
 
 def delete_command(schema: Schema[Any], id: bytes, version: bytes | None = None) -> Command[Reply]:
@@ -56,14 +59,23 @@ def settle(schema: Schema[Any], id: bytes, reply: Reply) -> Plan[bool]:
     if words[0] == b"done":
         return bool(words[1] == 1)
     below: list[tuple[Schema[Any], Rules, bytes]] = [(schema, rules, id)]
+    still = 0
     while True:
         one, its_rules, its_id = below[-1]
         later = [(other.prefix, known) for other, _, known in below[:-1]]  # in a circle it leads back to them
         (reply,) = yield Batch((_command(its_rules, one, its_id, b"p", later=later),))
         words = _read(its_rules, reply)
+        if words[0] != b"deeper":
+            still = 0
         if words[0] == b"deeper":
             deeper = its_rules.schemas[int(words[1]) - 1]
-            below.append((deeper, rules_of(deeper) or Rules((deeper,), ()), words[2]))
+            if (deeper, words[2]) != (one, its_id):
+                below.append((deeper, rules_of(deeper) or Rules((deeper,), ()), words[2]))
+            elif (still := still + 1) > STILL:
+                raise QueryError(
+                    f"{one.name} {one.id_from(its_id)!r} can't be deleted: indexes name very many records that don't "
+                    f"refer to it. Call db.repair() for the models that refer to {one.name}"
+                )
         elif words[0] == b"done":
             below.pop()
             if not below:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from random import sample
 from typing import Any
 
 from redmodel.procedures.containers import hash_at, set_at
@@ -81,7 +82,8 @@ class _Walk:
                         self.short = True
                         return False
                     whole, self.deeper = False, self.deeper or [b"deeper", m, id]
-                members = list(found)[:limit]
+                # Any of them, each time others: the first ones may all be on the way already.
+                members = list(found) if len(found) <= limit else sample(list(found), max(limit, 0))
             for other in members:
                 whole = self._meet(rule, m, id, other, depth) and whole
                 if self.refused or self.short:

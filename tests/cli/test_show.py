@@ -95,6 +95,7 @@ def test_a_record_that_is_no_record_of_the_model(cli: Cli, store: str) -> None:
         client.set("cli-customers:98", "text")
         client.close()
     said = cli("show", "cli-customers:99", "--url", store, *MODELS)
-    assert said.code == 2
+    assert said.code == 1
     assert "cli-customers:99" in said.err
+    assert "old" in said.out
     assert cli("show", "cli-customers:98", "--url", store, *MODELS, "--json").json["value"] == "text"

@@ -208,7 +208,7 @@ class Tone(enum.Enum):
     HIGH = "high"
 
 
-class Odd(Model, prefix="odd"):
+class Odd(Model, prefix="odd-values"):
     """Every field may be empty in each of the ways that there are."""
 
     text: Indexed[str | None] = None
@@ -222,7 +222,7 @@ class Odd(Model, prefix="odd"):
 
 STRANGE_IDS = [
     "a:b", "{x}", "}{", "*", "?", "[a-z]", "\\", "a b", "\x00", "\r\n", "e\u0301", "\u00e9", "../up", "all", "__rm",
-    "odd@text:x", "@ids", "x" * 512, "'; DROP", "\u202e", "0", "None", "null",
+    "odd-values@text:x", "@ids", "x" * 512, "'; DROP", "\u202e", "0", "None", "null",
 ]  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def test_any_id_names_its_own_record_and_no_other(db: Any, raw: Callable[..., An
         db.save(Odd(id=id, number=n, text="same"))
     assert db.count(Odd) == db.count(Odd, Odd.text == "same") == len(STRANGE_IDS)
     for n, id in enumerate(STRANGE_IDS):
-        assert db.get(Odd, id).number == n and raw("EXISTS", b"odd:" + id.encode()) == 1
+        assert db.get(Odd, id).number == n and raw("EXISTS", b"odd-values:" + id.encode()) == 1
     assert db.delete(Odd, "*") and db.count(Odd) == len(STRANGE_IDS) - 1
     assert db.check(Odd).clean
 
@@ -240,10 +240,10 @@ def test_none_missing_and_empty_are_different_things(db: Any, raw: Callable[...,
     records = [Odd(id="none", text=None, items=None), Odd(id="empty", text="", items=[]), Odd(id="word", text="None")]
     db.save_many(records)
     assert [db.get(Odd, record.id) for record in records] == records
-    assert raw("HEXISTS", "odd:none", "text") == 0 and raw("HGET", "odd:empty", "items") == b"[]"
+    assert raw("HEXISTS", "odd-values:none", "text") == 0 and raw("HGET", "odd-values:empty", "items") == b"[]"
     assert db.find(Odd, Odd.text == None).one().id == "none"
     assert db.find(Odd, Odd.text == "").one().id == "empty" and db.find(Odd, Odd.text == "None").one().id == "word"
-    assert raw("HGET", "odd:none", "id") == b"none"
+    assert raw("HGET", "odd-values:none", "id") == b"none"
 
 
 def test_large_and_exact_values(db: Any, raw: Callable[..., Any]) -> None:
@@ -253,7 +253,7 @@ def test_large_and_exact_values(db: Any, raw: Callable[..., Any]) -> None:
     back = db.get(Odd, "1")
     assert back == record and str(back.amount) == str(record.amount)
     assert db.find(Odd, Odd.text == long).one().id == "1" and db.count(Odd, Odd.text == long[:-1]) == 0
-    assert all(len(key) < 200 for key in raw("KEYS", "odd@*"))
+    assert all(len(key) < 200 for key in raw("KEYS", "odd-values@*"))
     with pytest.raises(EncodingError):
         db.increment(Odd, "1", number=1)
     assert db.get(Odd, "1").number == 10**30
@@ -261,15 +261,15 @@ def test_large_and_exact_values(db: Any, raw: Callable[..., Any]) -> None:
 
 def test_what_another_version_or_program_left_is_no_silent_default(db: Any, raw: Callable[..., Any]) -> None:
     db.save(Odd(id="1", tone=Tone.HIGH))
-    raw("HSET", "odd:1", "tone", "loud", "unknown", "kept")
+    raw("HSET", "odd-values:1", "tone", "loud", "unknown", "kept")
     with pytest.raises(DecodeError) as caught:
         db.get(Odd, "1")
     assert (caught.value.field, caught.value.raw) == ("tone", b"loud")
-    raw("HSET", "odd:1", "tone", "low", "table", '{"a":1,"a":2}')
+    raw("HSET", "odd-values:1", "tone", "low", "table", '{"a":1,"a":2}')
     odd = db.get(Odd, "1")
     odd.number = 5
     db.save(odd)
-    assert raw("HGET", "odd:1", "unknown") == b"kept" and db.get(Odd, "1").table == {"a": 2}
+    assert raw("HGET", "odd-values:1", "unknown") == b"kept" and db.get(Odd, "1").table == {"a": 2}
 
 
 def test_a_bool_is_no_number_and_a_number_no_bool(db: Any, raw: Callable[..., Any]) -> None:
@@ -281,13 +281,19 @@ def test_a_bool_is_no_number_and_a_number_no_bool(db: Any, raw: Callable[..., An
     refused(db, raw, odd)
 
 
-@pytest.mark.parametrize("key", ["odd:1", "odd@ids", "odd@log", "odd@text:x", "odd@schema"])
+@pytest.mark.parametrize(
+    "key", ["odd-values:1", "odd-values@ids", "odd-values@log", "odd-values@text:x", "odd-values@schema"]
+)
 def test_a_key_of_another_type_is_named_and_nothing_is_written(db: Any, raw: Callable[..., Any], key: str) -> None:
     raw("SET", key, "in the way")
     with pytest.raises(WrongType) as caught:
         db.save(Odd(id="1", text="x"))
     assert caught.value.key == key.encode()
-    assert raw("KEYS", "odd*") in ([key.encode()], [b"odd@schema", key.encode()], [key.encode(), b"odd@schema"])
+    assert raw("KEYS", "odd*") in (
+        [key.encode()],
+        [b"odd-values@schema", key.encode()],
+        [key.encode(), b"odd-values@schema"],
+    )
     assert raw("GET", key) == b"in the way"
 
 

@@ -140,7 +140,8 @@ def delete_in_parts(ask: Any, id: bytes, most: int) -> None:
         reply = ask(*cascade_below(m, one, b"p", most, below[:-1]))
         if reply[0] == b"deeper":
             order = [m, *(n for n in (1, 2, 3) if n != m)]
-            below.append((order[reply[1] - 1], reply[2]))
+            if (order[reply[1] - 1], reply[2]) != (m, one):
+                below.append((order[reply[1] - 1], reply[2]))
         elif reply[0] == b"done":
             below.pop()
             if not below:

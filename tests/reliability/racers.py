@@ -33,7 +33,7 @@ class Tally(Model, prefix="tallies", versioned=True):
     told: Indexed[set[int]] = Field(default_factory=set)
 
 
-class Ticket(Model, prefix="tickets", unique_together=[("show", "seat")]):
+class Ticket(Model, prefix="race-tickets", unique_together=[("show", "seat")]):
     id: str
     code: Unique[str]
     show: Indexed[str]
