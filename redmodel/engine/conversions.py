@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 def shrink_hash(context: Context, key: bytes, fields: dict[bytes, bytes], names: Iterable[bytes]) -> None:
     """These fields are about to go, or to get other values."""
     limits = context.engine.limits
-    most = limits.hash_value
-    if len(fields) > limits.hash_entries or any(
-        name in fields and (len(name) > most or len(fields[name]) > most) for name in names
-    ):
+    if len(fields) > limits.hash_entries:
         context.database.kept[key] = b"hashtable"
+        return
+    most = limits.hash_value
+    for name in names:
+        if name in fields and (len(name) > most or len(fields[name]) > most):
+            context.database.kept[key] = b"hashtable"
+            return
 
 
 def shrink_set(context: Context, key: bytes, size: int, members: Iterable[bytes]) -> None:
