@@ -132,10 +132,25 @@ for i = 1, #nulls do
     local first, last = string.find(text, entry, 1, true)
     if first then text = string.sub(text, 1, first - 1) .. string.sub(text, last + 1) end
     if not string.find(text, null, 1, true) then text = text .. null end
+    -- What is unique together with others is compared no more where one of them is None.
+    local freed = {}
+    for whole, kind, path, held in string.gmatch(text, '((.)([^\31]*)\31([^\30]*)\30)') do
+      if kind == '!' and path ~= rule.path and string.find('+' .. path .. '+', '+' .. rule.path .. '+', 1, true) then
+        freed[#freed + 1] = {whole, path, held}
+      end
+    end
+    for j = 1, #freed do
+      first, last = string.find(text, freed[j][1], 1, true)
+      text = string.sub(text, 1, first - 1) .. string.sub(text, last + 1) .. '=' .. freed[j][2] .. '\31~null\30'
+    end
     call('HSET', side .. 'log', other, nonce_of(rule.by) .. 'u' .. text)
     wait(side, other, nulls[i][5])
     call('SADD', side .. rule.path .. ':~null', other)
     call('SREM', side .. rule.path .. ':' .. token(id), other)
+    for j = 1, #freed do
+      leave(side, other, '!', freed[j][2], freed[j][3])
+      try('SADD', side .. freed[j][2] .. ':~null', other)
+    end
     if rule.none == '' then call('HDEL', record, rule.field) else call('HSET', record, rule.field, rule.none) end
     local before = call('HGET', record, '@version')
     if before then call('HSET', record, '@version', version .. string.sub(before, 1, 16)) end

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import sample
 from typing import Any
 
+from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at, set_at
 from redmodel.procedures.native_select import refuse_unready
-from redmodel.procedures.native_write import drop, drop_due, lacking, refuse_traces, wait, wrong_type_at
+from redmodel.procedures.native_write import (
+    drop,
+    drop_due,
+    lacking,
+    leave,
+    refuse_traces,
+    wait,
+    whole_entries_of,
+    wrong_type_at,
+)
 from redmodel.procedures.registry import Context
 
 DEPTH = 100
@@ -145,11 +156,22 @@ class _Walk:
         call, side, record = self.ctx.call, self.sides[rule.by - 1], self.record(rule.by, other)
         entry, null = b"=" + rule.path + b"\x1f" + _token(id) + b"\x1e", b"=" + rule.path + b"\x1f~null\x1e"
         text = hash_at(self.ctx, side + b"log").get(other, b"")[9:].replace(entry, b"", 1)
-        nonce = self.nonces[rule.by - 1]
-        call(b"HSET", side + b"log", other, nonce + b"u" + (text if null in text else text + null))
+        text = text if null in text else text + null
+        # What is unique together with others is compared no more where one of them is None.
+        freed: list[tuple[bytes, bytes]] = []
+        for whole in whole_entries_of(b"." * 9 + text):
+            path, _, held = whole[1:-1].partition(b"\x1f")
+            if whole[:1] == b"!" and path != rule.path and rule.path in path.split(b"+"):
+                freed.append((path, held))
+                text = text.replace(whole, b"", 1) + b"=" + path + b"\x1f~null\x1e"
+        call(b"HSET", side + b"log", other, self.nonces[rule.by - 1] + b"u" + text)
         wait(self.ctx, side, other, lacks)
         call(b"SADD", side + rule.path + b":~null", other)
         call(b"SREM", side + rule.path + b":" + _token(id), other)
+        for path, held in freed:
+            leave(self.ctx, side, other, b"!", path, held)
+            with suppress(ReplyError):
+                call(b"SADD", side + path + b":~null", other)
         if rule.none:
             call(b"HSET", record, rule.field, rule.none)
         else:

@@ -337,3 +337,27 @@ def test_rules_follow_the_models_that_are_declared() -> None:
         assert (caught.value.referrer, caught.value.field, caught.value.id) == ("Holder", "inner.stem", "2")
         db.delete(Holder, "h")
         assert db.delete(Stem, "1") and db.count(Stem) == 0
+
+
+class Place(Model, prefix="places"):
+    name: str
+
+
+class Seat(Model, prefix="seats", unique_together=[("place", "number")]):
+    place: Ref[Place | None] = Field(default=None, on_delete="set_null")
+    number: int
+
+
+def test_what_is_unique_together_with_a_reference_that_went_is_free(db: Any) -> None:
+    place = Place(name="hall")
+    db.save(place)
+    seats = [Seat(id=str(n), place=place, number=n) for n in range(3)]
+    db.save_many(seats)
+    db.delete(place)
+    assert [db.get(Seat, seat.id).place for seat in seats] == [None, None, None]
+    assert db.check(Seat).drift == 0
+    db.save(Seat(id="4", number=1))
+    again = db.get(Seat, "1")
+    again.number = 7
+    db.save(again)
+    assert db.check(Seat).drift == 0
