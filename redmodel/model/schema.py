@@ -230,6 +230,11 @@ class Schema(Generic[M]):
                 found |= group
         return found - changed - {0}
 
+    def follows(self, changed: Set[int]) -> list[int]:
+        """The computed fields that may have another value when these fields have."""
+        names = {self.fields[position].name for position in changed}
+        return [one.position for one in self.computed if one.depends_on is None or not one.depends_on.isdisjoint(names)]
+
     def _check_together(self, indexes: list[Index]) -> None:
         for index in indexes:
             for position in index.positions:

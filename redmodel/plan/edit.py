@@ -34,7 +34,7 @@ def _save_edit(obj: Model, registered: Registered) -> Plan[None]:
         yield from register(schema, registered)
     for _ in range(TRIES):
         known = loaded_values(obj)
-        mine = {position for position, _ in changes_of(known or (), ready.values)}
+        mine = {position for position, _ in changes_of(ready.schema, known or (), ready.values)}
         if known is not None and not mine:
             return  # nothing to save
         (reply,) = yield Batch((ready.command,))
@@ -67,7 +67,7 @@ def modify(model: type[M], id: object, change: Callable[[M], Any], registered: R
         if hooks is not None:
             yield from before(record, hooks, hooks.before_save, (record,))
         ready = prepare(record, "model", "exists", guarding="all", raw=raw)
-        if not changes_of(loaded_values(record) or (), ready.values):
+        if not changes_of(ready.schema, loaded_values(record) or (), ready.values):
             return record
         (reply,) = yield Batch((ready.command,))
         moved = ready.moved(reply)

@@ -183,7 +183,7 @@ def prepare(
     if known is None:
         changes = list(enumerate(values))
     else:
-        changes = changes_of(known, values)
+        changes = changes_of(schema, known, values)
         if not changes:
             version, guards = b"", []
         elif not schema.versioned:
@@ -208,11 +208,15 @@ def prepare(
     return Prepared(schema, obj, values, command, known is not None, version)
 
 
-def changes_of(known: Sequence[bytes | None], values: Sequence[bytes | None]) -> list[tuple[int, bytes | None]]:
-    """What differs from what was loaded; with it all computed fields, which are not read."""
-    changes = [(position, values[position]) for position, value in enumerate(known) if value != values[position]]
-    if changes and len(known) < len(values):
-        changes += list(enumerate(values))[len(known) :]
+def changes_of(
+    schema: Schema[Any], known: Sequence[bytes | None], values: Sequence[bytes | None]
+) -> list[tuple[int, bytes | None]]:
+    """What differs from what is known to be stored, with the computed fields that follow from it and no others."""
+    pairs = enumerate(zip(known, values[: len(schema.fields)], strict=False))
+    changes = [(position, value) for position, (before, value) in pairs if value != before]
+    if changes and schema.computed:
+        changed = {position for position, _ in changes}
+        changes += [(position, values[position]) for position in schema.follows(changed)]
     return changes
 
 
@@ -287,7 +291,7 @@ def caught_up(
     """A save made anew after others changed fields that it builds on; the object shows those then."""
     known = loaded_values(ready.obj)
     assert known is not None
-    mine = {position for position, _ in changes_of(known, ready.values)}
+    mine = {position for position, _ in changes_of(ready.schema, known, ready.values)}
     catch_up(ready.schema, ready.obj, moved, mine)
     return prepare(ready.obj, ttl, only_if, guarding=guarding, raw=moved.raw)
 

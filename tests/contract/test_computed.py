@@ -141,3 +141,27 @@ def test_a_question_to_one_without_an_index_says_what_to_do(db: Any) -> None:
             @computed(depends_on=["nothing"])
             def x(self) -> int:
                 return 1
+
+
+class Weighed(Model, prefix="weighed"):
+    level: Indexed[int]
+    name: str = ""
+
+    @computed(index=True, depends_on=["level"])
+    def high(self) -> bool:
+        return self.level > 3
+
+
+def test_what_is_computed_follows_the_fields_that_are_written_and_no_others(db: Any) -> None:
+    mine = Weighed(id="1", level=2)
+    db.save(mine)
+    loaded = db.get(Weighed, "1")
+    db.update(Weighed, "1", level=4)
+    for record in (mine, loaded):
+        record.name += "x"
+        db.save(record)  # tells nothing of the level, and so nothing of what follows from it
+        assert [high.id for high in db.find(Weighed, Weighed.high == True)] == ["1"]
+    mine.level = 3
+    db.save(mine)  # not high, as when it was saved; but the stored record was
+    assert db.find(Weighed, Weighed.high == True).all() == []
+    assert db.check(Weighed).drift == 0
