@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
@@ -85,6 +85,17 @@ class Not(Condition):
     """The records that do not meet the condition, those without a value included."""
 
     condition: Condition
+
+
+def comparisons(conditions: Iterable[Condition]) -> Iterator[Compare]:
+    """Every comparison in these conditions, however deep."""
+    for condition in conditions:
+        if isinstance(condition, Compare):
+            yield condition
+        elif isinstance(condition, Not):
+            yield from comparisons((condition.condition,))
+        elif isinstance(condition, And | Or):
+            yield from comparisons(condition.conditions)
 
 
 def _flat(joint: type[And] | type[Or], condition: Condition) -> tuple[Condition, ...]:

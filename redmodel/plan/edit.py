@@ -34,7 +34,7 @@ def _save_edit(obj: Model, registered: Registered) -> Plan[None]:
         yield from register(schema, registered)
     for _ in range(TRIES):
         known = loaded_values(obj)
-        mine = {position for position, _ in changes_of(ready.schema, known or (), ready.values)}
+        mine = {position for position, _ in changes_of(schema, known or (), ready.values)}
         if known is not None and not mine:
             return  # nothing to save
         (reply,) = yield Batch((ready.command,))

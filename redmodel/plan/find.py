@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import And, Compare, Condition, FieldRef, Not, Or, Order, Schema, path_of, schema_of
+from redmodel.model import And, Compare, Condition, FieldRef, Not, Or, Order, Schema, comparisons, path_of, schema_of
 from redmodel.model.matching import matcher
 from redmodel.model.partial import Partial
+from redmodel.model.program import Decoder
 from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.prefetch import levels_of, prefetch
@@ -140,7 +141,8 @@ class Selection(Generic[R_co]):
         if self.projection is None:
             return Partial(schema.columns, schema.decode)
         followed = [path_of(field).partition(".")[0] for field in self.follows]
-        return schema.partial((*self.projection.fields, *_fields(self.conditions), *followed))
+        checked = [compare.path.partition(".")[0] for compare in comparisons(self.conditions)]
+        return schema.partial((*self.projection.fields, *checked, *followed))
 
     def page(self, number: int, size: int) -> Selection[R_co]:
         """One page of it, in the order by id where no other is named, so that pages neither skip nor repeat."""
@@ -173,20 +175,9 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
         )
 
 
-def _fields(conditions: Sequence[Condition]) -> list[str]:
-    """The fields that conditions look at."""
-    found: list[str] = []
-    for condition in conditions:
-        if isinstance(condition, Compare):
-            found.append(condition.path.partition(".")[0])
-        elif isinstance(condition, Not):
-            found += _fields((condition.condition,))
-        elif isinstance(condition, And | Or):
-            found += _fields(condition.conditions)
-    return found
-
-
-def _command(selection: Selection[R], most: int, *, count: bool = False) -> Command[Reply]:
+def _command(
+    selection: Selection[R], most: int, columns: Sequence[bytes] = (), *, count: bool = False
+) -> Command[Reply]:
     schema: Schema[Any] = schema_of(selection.model)
     program = Program(schema)
     conditions = program.conditions(selection.conditions)
@@ -197,7 +188,6 @@ def _command(selection: Selection[R], most: int, *, count: bool = False) -> Comm
         return procedure(FIND, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
-    columns = selection.reading().columns
     counted = (b"%d" % len(columns), *columns)
     ordered = (b"%d" % (len(orders) // 3), *orders)
     return procedure(FIND, program.keys, (program.flags(flags), *bounds, *counted, *ordered, *conditions))
@@ -211,16 +201,10 @@ def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
     return reply
 
 
-def _answer(selection: Selection[R], reply: Reply) -> Answer[R]:
-    total, now, rows, rest = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes]]", reply)
-    records = _decode(selection, rows, int(now))
-    return Answer(total - (len(rows) - len(records)), records, rest)
-
-
-def _decode(selection: Selection[R], rows: Sequence[Sequence[bytes | None]], now: int) -> list[R]:
+def _decode(selection: Selection[R], decode: Decoder, rows: Sequence[Sequence[bytes | None]], now: int) -> list[R]:
     """The rows as records; one that does not meet the conditions (changed by another program) is left out."""
     schema: Schema[Any] = schema_of(selection.model)
-    decode, prefix = selection.reading().decode, schema.record_prefix
+    prefix = schema.record_prefix
     records = [decode(row, now, prefix + (row[0] or b"")) for row in rows]
     if selection.conditions:
         meets = matcher(selection.conditions, schema)
@@ -233,9 +217,12 @@ def _decode(selection: Selection[R], rows: Sequence[Sequence[bytes | None]], now
 
 def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     """Run the procedure: one round trip, and one for each level of references to follow."""
-    found = _answer(selection, (yield from _ask(selection, _command(selection, most))))
-    yield from _follow(selection, found.records)
-    return found
+    reading = selection.reading()
+    reply = yield from _ask(selection, _command(selection, most, reading.columns))
+    total, now, rows, rest = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes]]", reply)
+    records = _decode(selection, reading.decode, rows, int(now))
+    yield from _follow(selection, records)
+    return Answer(total - (len(rows) - len(records)), records, rest)
 
 
 def _follow(selection: Selection[R], records: list[R]) -> Plan[list[R]]:
@@ -247,8 +234,8 @@ def _follow(selection: Selection[R], records: list[R]) -> Plan[list[R]]:
 def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
     """The records with these ids that still meet the conditions: one round trip."""
     schema: Schema[Any] = schema_of(selection.model)
-    columns = selection.reading().columns
-    commands: list[Command[Any]] = [hmget(schema.key(id), columns) for id in ids]
+    reading = selection.reading()
+    commands: list[Command[Any]] = [hmget(schema.key(id), reading.columns) for id in ids]
     if schema.field_ttls:
         commands.append(time())
     replies = yield Batch(tuple(commands))
@@ -260,7 +247,7 @@ def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
         row = cast("list[bytes | None]", reply)
         if row[0] is not None:
             rows.append(row)
-    return (yield from _follow(selection, _decode(selection, rows, now)))
+    return (yield from _follow(selection, _decode(selection, reading.decode, rows, now)))
 
 
 def find_all(selection: Selection[R]) -> Plan[list[R]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from redmodel.errors import QueryError, ReadOnly, RedModelError, ReplyError
-from redmodel.model import And, Compare, Condition, Model, Not, Or, Schema, rules_of, schema_of
+from redmodel.model import Model, Schema, comparisons, rules_of, schema_of
 from redmodel.model.matching import matcher
 from redmodel.plan.bulk import Tally
 from redmodel.plan.cascade import delete_command
@@ -45,41 +45,38 @@ def update_found(selection: Selection[Any], changes: Mapping[str, object], tally
         )
     ids = yield from _start(schema, selection, tally)
     yield from register(schema, set())
-    named = _positions(schema, selection.conditions)
-    for at in range(0, len(ids), BATCH):
-        if tally.over:
-            return
-        pending = ids[at : at + BATCH]
-        tally.seen += len(pending)
-        for _ in range(TRIES):
-            seen = yield from _read(schema, selection, pending)
-            pending = list[bytes]()
-            if not seen:
-                break
-            replies = yield Batch(
-                tuple(
-                    write_command(
-                        schema,
-                        part,
-                        one.id,
-                        stored,
-                        "keep",
-                        "exists",
-                        whole=False,
-                        version=new_version(schema),
-                        guards=field_guards(schema, named, one.raw),
-                    )
-                    for one in seen
+    named: set[int] = set()
+    for compare in comparisons(selection.conditions):
+        named |= schema.index(compare.path).positions
+
+    def write(seen: list[_Seen]) -> Plan[list[bytes]]:
+        replies = yield Batch(
+            tuple(
+                write_command(
+                    schema,
+                    part,
+                    one.id,
+                    stored,
+                    "keep",
+                    "exists",
+                    whole=False,
+                    version=new_version(schema),
+                    guards=field_guards(schema, named, one.raw),
                 )
+                for one in seen
             )
-            for one, reply in zip(seen, replies, strict=True):
-                if isinstance(reply, int):
-                    tally.done += 1
-                elif isinstance(reply, list) and reply[0] == b"moved":
-                    pending.append(one.id)
-                elif not (isinstance(reply, list) and reply[0] == b"missing"):
-                    _refuse(tally, schema, part, one, reply)
-        tally.tell()
+        )
+        moved: list[bytes] = []
+        for one, reply in zip(seen, replies, strict=True):
+            if isinstance(reply, int):
+                tally.done += 1
+            elif isinstance(reply, list) and reply[0] == b"moved":
+                moved.append(one.id)
+            elif not (isinstance(reply, list) and reply[0] == b"missing"):
+                _refuse(tally, schema, part, one, reply)
+        return moved
+
+    yield from _each_batch(schema, selection, ids, tally, write)
 
 
 def delete_found(selection: Selection[Any], tally: Tally) -> Plan[None]:
@@ -95,6 +92,39 @@ def delete_found(selection: Selection[Any], tally: Tally) -> Plan[None]:
         )
     ids = yield from _start(schema, selection, tally)
     hooks = schema.hooks if schema.hooks is not None and schema.hooks.of_deletes else None
+
+    def delete(seen: list[_Seen]) -> Plan[list[bytes]]:
+        if hooks is not None:
+            yield from before(selection.model, hooks, hooks.before_delete, [one.record for one in seen])
+        replies = yield Batch(tuple(_delete_unchanged(schema, one) for one in seen))
+        gone: list[Model] = []
+        moved: list[bytes] = []
+        for one, reply in zip(seen, replies, strict=True):
+            told = cast("list[Any]", reply)
+            if isinstance(reply, ReplyError):
+                _refuse(tally, schema, one.record, one, reply)
+            elif told[0] == 0:
+                gone.append(one.record)
+            elif told[1][0] == b"changed":
+                moved.append(one.id)
+            elif told[1][0] != b"missing":
+                _refuse(tally, schema, one.record, one, told[1])
+        tally.done += len(gone)
+        if hooks is not None:
+            yield from after(hooks.after_delete, gone)
+        return moved
+
+    yield from _each_batch(schema, selection, ids, tally, delete)
+
+
+def _each_batch(
+    schema: Schema[Any],
+    selection: Selection[Any],
+    ids: Sequence[bytes],
+    tally: Tally,
+    write: Callable[[list[_Seen]], Plan[list[bytes]]],
+) -> Plan[None]:
+    """Judge and write a batch after the other; what ``write`` gives was changed since, and is judged again."""
     for at in range(0, len(ids), BATCH):
         if tally.over:
             return
@@ -102,26 +132,9 @@ def delete_found(selection: Selection[Any], tally: Tally) -> Plan[None]:
         tally.seen += len(pending)
         for _ in range(TRIES):
             seen = yield from _read(schema, selection, pending)
-            pending = list[bytes]()
             if not seen:
                 break
-            if hooks is not None:
-                yield from before(selection.model, hooks, hooks.before_delete, [one.record for one in seen])
-            replies = yield Batch(tuple(_delete_unchanged(schema, one) for one in seen))
-            gone: list[Model] = []
-            for one, reply in zip(seen, replies, strict=True):
-                told = cast("list[Any]", reply)
-                if isinstance(reply, ReplyError):
-                    _refuse(tally, schema, one.record, one, reply)
-                elif told[0] == 0:
-                    gone.append(one.record)
-                elif told[1][0] == b"changed":
-                    pending.append(one.id)
-                elif told[1][0] != b"missing":
-                    _refuse(tally, schema, one.record, one, told[1])
-            tally.done += len(gone)
-            if hooks is not None:
-                yield from after(hooks.after_delete, gone)
+            pending = yield from write(seen)
         tally.tell()
 
 
@@ -175,16 +188,3 @@ def _refuse(tally: Tally, schema: Schema[Any], source: object, one: _Seen, reply
     if not isinstance(error, RedModelError) or isinstance(reply, ReplyError):
         raise error
     tally.refuse(id, error)
-
-
-def _positions(schema: Schema[Any], conditions: Iterable[Condition]) -> set[int]:
-    """The fields that conditions name."""
-    found: set[int] = set()
-    for condition in conditions:
-        if isinstance(condition, Compare):
-            found |= schema.index(condition.path).positions
-        elif isinstance(condition, Not):
-            found |= _positions(schema, (condition.condition,))
-        elif isinstance(condition, And | Or):
-            found |= _positions(schema, condition.conditions)
-    return found
