@@ -116,6 +116,7 @@ class Schema(Generic[M]):
         for one in self.computed:
             needed = set(names) if one.depends_on is None else one.depends_on
             self._built_together.append(frozenset(positions[name] for name in needed if name in positions))
+        self._needs_whole_records = shape.judges_records or any(codec.needs_record for codec in self._codecs)
         _check_plugs(self._codecs, indexes)
         self.indexes = tuple(indexes)
         for index in self.indexes:
@@ -285,7 +286,7 @@ class Schema(Generic[M]):
         positions = tuple(sorted(wanted))
         found = self._partials.get(positions)
         if found is None:
-            if self.evolves or self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+            if self.evolves or self._needs_whole_records:
                 return Partial(self.columns, self.decode)
             stored = [spec.stored for spec in self.fields]
             timed = [position for position, _ in self.field_ttls]
@@ -365,7 +366,7 @@ class Schema(Generic[M]):
 
     def refuse_parts(self) -> None:
         """Raises QueryError if parts of a record can't be judged without the rest."""
-        if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+        if self._needs_whole_records:
             raise QueryError(
                 f"{self.name} has validators that look at whole records: load the record, change it, and save it"
             )
@@ -452,7 +453,7 @@ class Schema(Generic[M]):
 
     def _encode_first(self, obj: M) -> list[bytes | None]:
         encode = compile_encoder(self._codecs, self._shape, self._slot)
-        if self._shape.judges_records or any(codec.needs_record for codec in self._codecs):
+        if self._needs_whole_records:
             encode = verified(
                 encode,
                 self._plain_decoder(),

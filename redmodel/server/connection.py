@@ -427,19 +427,20 @@ class ClientConnection(asyncio.Protocol):
 
 
 def _address(transport: asyncio.Transport) -> str:
-    peer = transport.get_extra_info("peername")
-    if isinstance(peer, tuple):
-        host, port = cast("tuple[str, int]", peer[:2])
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"{transport.get_extra_info('sockname')}:0"
+    return _spelled(transport.get_extra_info("peername")) or f"{transport.get_extra_info('sockname')}:0"
 
 
 def _local_address(transport: asyncio.Transport) -> str:
     name = transport.get_extra_info("sockname")
-    if isinstance(name, tuple):
-        host, port = cast("tuple[str, int]", name[:2])
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"{name}:0"
+    return _spelled(name) or f"{name}:0"
+
+
+def _spelled(name: object) -> str:
+    """A TCP address as Redis spells it; nothing for the path of a unix socket."""
+    if not isinstance(name, tuple):
+        return ""
+    host, port = cast("tuple[str, int]", name[:2])
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:
