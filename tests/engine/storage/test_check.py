@@ -217,6 +217,8 @@ def test_a_missing_manifest_of_redis_server(tmp_path: Path, rewrites: int) -> No
                 client.bgrewriteaof()
                 while any(client.info("persistence")[f"aof_rewrite_{what}"] for what in ("in_progress", "scheduled")):
                     time.sleep(0.01)
+        while client.info("persistence")["aof_buffer_length"]:
+            time.sleep(0.01)  # while the disk is busy with an fsync, Redis writes later
         shutil.copytree(server.directory / "appendonlydir", tmp_path / "appendonlydir")
     (tmp_path / MANIFEST).unlink()
     repair_store(tmp_path)
