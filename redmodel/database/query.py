@@ -108,6 +108,13 @@ class Query(_Builder[R]):
         """Give the records' ids."""
         return Query(self._executor, self._selection.project(projection.ids(self._selection.model)))
 
+    def scored(self) -> Query[tuple[R, float | None]]:
+        """Give pairs with the value of the first order: a distance in metres, a rank; None where there is none.
+
+        To be called last. QueryError where the first order is by a field's own value, which the record tells.
+        """
+        return Query(self._executor, self._selection.with_scores())
+
     def all(self) -> list[R]:
         """Return all records: one round trip for the first thousand, one more for each further thousand."""
         return run(plans.find_all(self._selection), self._executor)
@@ -221,8 +228,8 @@ class Query(_Builder[R]):
     def __iter__(self) -> Iterator[R]:
         first = run(plans.answer(self._selection), self._executor)
         yield from first.records
-        for at in range(0, len(first.rest), plans.ROWS):
-            yield from run(plans.hydrate(self._selection, first.rest[at : at + plans.ROWS]), self._executor)
+        for batch in first.batches():
+            yield from run(plans.hydrate(self._selection, *batch), self._executor)
 
 
 class AsyncQuery(_Builder[R]):
@@ -258,6 +265,13 @@ class AsyncQuery(_Builder[R]):
     def ids(self) -> AsyncQuery[Any]:
         """Give the records' ids."""
         return AsyncQuery(self._executor, self._selection.project(projection.ids(self._selection.model)))
+
+    def scored(self) -> AsyncQuery[tuple[R, float | None]]:
+        """Give pairs with the value of the first order: a distance in metres, a rank; None where there is none.
+
+        To be called last. QueryError where the first order is by a field's own value, which the record tells.
+        """
+        return AsyncQuery(self._executor, self._selection.with_scores())
 
     async def all(self) -> list[R]:
         """Return all records: one round trip for the first thousand, one more for each further thousand."""
@@ -380,8 +394,6 @@ class AsyncQuery(_Builder[R]):
         first = await run_async(plans.answer(self._selection), self._executor)
         for record in first.records:
             yield record
-        for at in range(0, len(first.rest), plans.ROWS):
-            for record in await run_async(
-                plans.hydrate(self._selection, first.rest[at : at + plans.ROWS]), self._executor
-            ):
+        for batch in first.batches():
+            for record in await run_async(plans.hydrate(self._selection, *batch), self._executor):
                 yield record

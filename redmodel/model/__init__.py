@@ -7,6 +7,7 @@ from redmodel.model.expressions import (
     And,
     Compare,
     Condition,
+    FieldCondition,
     FieldRef,
     Not,
     Operator,
@@ -20,7 +21,7 @@ from redmodel.model.expressions import (
 from redmodel.model.fields import TTL, Codec, Embedded, ExpiresAt, Field, Indexed, Key, RenamedFrom, Unique
 from redmodel.model.hooks import after_delete, after_save, before_delete, before_save
 from redmodel.model.ids import new_id
-from redmodel.model.indexes import Entry, Index
+from redmodel.model.indexes import SCORED, Entry, Index
 from redmodel.model.items import Items
 from redmodel.model.links import Link
 from redmodel.model.loaded import KEYSPACE
@@ -35,6 +36,7 @@ from redmodel.model.tokens import NULL, TOKEN_LIMIT
 __all__ = [
     "KEYSPACE",
     "NULL",
+    "SCORED",
     "TOKEN_LIMIT",
     "TTL",
     "VERSION",
@@ -46,6 +48,7 @@ __all__ = [
     "Entry",
     "ExpiresAt",
     "Field",
+    "FieldCondition",
     "FieldRef",
     "FieldSpec",
     "Index",

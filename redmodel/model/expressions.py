@@ -39,14 +39,31 @@ def _is_condition(value: object) -> bool:
     return isinstance(value, Condition)
 
 
-class Compare(Condition):
+class FieldCondition(Condition):
+    """A condition on one indexed field: its ``path``, and the ``model`` whose field was named.
+
+    Those of further kinds of indexes say in ``test`` how a record is judged; in plan/program.py stands which words of a
+    query's program they become.
+    """
+
+    __slots__ = ("model", "path")
+
+    path: str
+    model: type[Any] | None
+
+    def test(self, index: Any) -> Callable[[Any], bool]:
+        """A function that says of a record whether it meets the condition. ``index`` is that of the path."""
+        raise NotImplementedError
+
+
+class Compare(FieldCondition):
     """One comparison of an index path with a value; for ``in`` the value is a tuple.
 
-    ``model`` is the model whose field was compared; comparisons of equal fields and values are equal whatever it is.
+    Comparisons of equal fields and values are equal whatever their ``model`` is.
     """
 
     # Not a frozen dataclass: every query makes some of these, and that would take four times as long.
-    __slots__ = ("model", "op", "path", "value")
+    __slots__ = ("op", "value")
 
     def __init__(self, path: str, op: Operator, value: object, model: type[Any] | None = None) -> None:
         self.path = path
@@ -87,10 +104,10 @@ class Not(Condition):
     condition: Condition
 
 
-def comparisons(conditions: Iterable[Condition]) -> Iterator[Compare]:
-    """Every comparison in these conditions, however deep."""
+def comparisons(conditions: Iterable[Condition]) -> Iterator[FieldCondition]:
+    """Every condition on a single field in these conditions, however deep."""
     for condition in conditions:
-        if isinstance(condition, Compare):
+        if isinstance(condition, FieldCondition):
             yield condition
         elif isinstance(condition, Not):
             yield from comparisons((condition.condition,))

@@ -19,7 +19,11 @@ SET = b"="
 RANGE = b"#"
 UNIQUE = b"!"
 
-Kind: TypeAlias = Literal["set", "range", "unique"]
+Kind: TypeAlias = Literal["set", "range", "unique", "composite", "text"]
+
+SCORED = frozenset({"composite", "text"})
+"""The kinds whose entries with a token stand in a sorted set of that token."""
+
 Step: TypeAlias = tuple[str, bool]
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, cast
 
 from redmodel.errors import QueryError
 from redmodel.model.base import Model, schema_of
-from redmodel.model.expressions import And, Compare, Condition, Not, Or
+from redmodel.model.expressions import And, Compare, Condition, FieldCondition, Not, Or
 from redmodel.model.indexes import Index
 from redmodel.model.schema import Schema
 
@@ -52,6 +52,8 @@ def _test(condition: Condition, schema: Schema[Any]) -> Test:
         return lambda obj: not inner(obj)
     if isinstance(condition, Compare):
         return _compare(condition, schema.index(condition.path))
+    if isinstance(condition, FieldCondition):
+        return condition.test(schema.index(condition.path))
     raise QueryError(f"find() takes conditions such as User.age >= 18, not {type(condition).__name__}.")
 
 

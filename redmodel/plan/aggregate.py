@@ -16,7 +16,7 @@ from redmodel.plan.find import Selection, find_first
 from redmodel.plan.program import Program
 from redmodel.plan.projection import values
 from redmodel.plan.refusal import explain_query
-from redmodel.procedures import AGGREGATE
+from redmodel.procedures import AGGREGATE, AGGREGATE_RICH
 
 R = TypeVar("R")
 
@@ -223,7 +223,7 @@ def _command(selection: Selection[Any], question: _Question) -> Command[Reply]:
         if index is not None:
             program.use(index)
     how = (program.flags(flags), kind, path, *step, place, b"%d" % GROUPS)
-    return procedure(AGGREGATE, program.keys, (*how, *counted, *conditions))
+    return procedure(AGGREGATE_RICH if program.rich else AGGREGATE, program.keys, (*how, *counted, *conditions))
 
 
 def _group(selection: Selection[Any], question: _Question, row: list[Any]) -> Group:

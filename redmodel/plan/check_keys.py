@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from redmodel.model import SCORED
 from redmodel.plan.check_report import BOOKKEEPING, text_of
 from redmodel.plan.commands import as_int, as_raw, as_row
 from redmodel.plan.core import Command, Plan, call, each
+from redmodel.plan.program import NULL
 from redmodel.plan.repair import Case, Judge
 from redmodel.plan.scan import as_scan
 
@@ -55,7 +57,7 @@ class KeyLook:
                 continue
             ours = rest.decode(errors="replace") in BOOKKEEPING or rest[:1] == b"~"
             if not ours:
-                wanted = self._expected(path, bool(colon))
+                wanted = self._expected(path, bool(colon), token)
                 if wanted is not None and wanted != name:
                     yield from self._judge.block(key)
                 elif wanted is None and not (path in self._dropped and _shaped(name, bool(colon))):
@@ -70,14 +72,14 @@ class KeyLook:
             yield from each(Command((b"PERSIST", key), as_int) for key in expiring)
         return sides
 
-    def _expected(self, path: bytes, with_token: bool) -> bytes | None:
+    def _expected(self, path: bytes, with_token: bool, token: bytes) -> bytes | None:
         """The type of a key of an index of the model; None if there should be no such key."""
         index = self._judge.declared.get(path)
         if index is None:
             return None
         if with_token:
-            return b"set"
-        return {"range": b"zset", "unique": b"hash"}.get(index.kind)
+            return b"zset" if index.kind in SCORED and token != NULL else b"set"
+        return {"range": b"zset", "text": b"zset", "unique": b"hash"}.get(index.kind)
 
     def sweep_page(self, side: Side, cursor: bytes) -> Plan[bytes]:
         """Look at one page of a large key; returns the cursor of the next."""
@@ -118,7 +120,7 @@ class KeyLook:
 
 
 def _shaped(kind: bytes, with_token: bool) -> bool:
-    return kind == b"set" if with_token else kind in (b"zset", b"hash")
+    return kind in (b"set", b"zset") if with_token else kind in (b"zset", b"hash")
 
 
 def _entries(side: Side, items: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -129,7 +131,7 @@ def _entries(side: Side, items: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]
             yield id, start + side.token + b"\x1e"
     elif side.type == b"zset":
         for id in items[::2]:
-            yield id, start + b"\x1e"
+            yield id, start + side.token + b"\x1e"
     else:
         for token, id in zip(items[::2], items[1::2], strict=True):
             yield id, start + token + b"\x1e"

@@ -10,7 +10,8 @@ from redmodel.model import Entry
 from redmodel.plan.check_report import text_of
 from redmodel.plan.commands import as_clock, as_int, as_raw, as_row, hmget, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
-from redmodel.plan.repair import Case, Judge, spell
+from redmodel.plan.repair import Case, Judge
+from redmodel.procedures.entries import spell
 
 NUL = b"\x00"
 """Stands before a stored text that begins with one itself."""
@@ -106,7 +107,7 @@ class RecordLook:
     def _agrees(self, log: bytes, entries: Sequence[Entry]) -> bool:
         """Whether a log tells of just these entries; what it tells of other indexes is kept in mind."""
         logged = log[9:].split(b"\x1e")
-        wanted = [spell(entry)[:-1] for entry in entries]
+        wanted = [spell(*entry)[:-1] for entry in entries]
         if len(logged) == len(wanted) + 1 and {*logged} == {*wanted, b""}:
             return True
         self.remember(logged)

@@ -5,11 +5,23 @@ A selection is compiled to one run of the find procedure: conditions, order, tot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
-from redmodel.model import And, Compare, Condition, FieldRef, Not, Or, Order, Schema, comparisons, path_of, schema_of
+from redmodel.model import (
+    And,
+    Condition,
+    FieldCondition,
+    FieldRef,
+    Not,
+    Or,
+    Order,
+    Schema,
+    comparisons,
+    path_of,
+    schema_of,
+)
 from redmodel.model.matching import matcher
 from redmodel.model.partial import Partial
 from redmodel.model.program import Decoder
@@ -19,7 +31,7 @@ from redmodel.plan.prefetch import levels_of, prefetch
 from redmodel.plan.program import Program
 from redmodel.plan.projection import Projection
 from redmodel.plan.refusal import explain, explain_query
-from redmodel.procedures import FIND
+from redmodel.procedures import FIND, FIND_RICH
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -55,18 +67,27 @@ class Page(NamedTuple, Generic[R]):
 
 
 class Answer(NamedTuple, Generic[R]):
-    """What one run of the procedure gives: the total, the first records, and the ids of further ones in order."""
+    """What one run of the procedure gives: the total, the first records, and the ids of further ones in order.
+
+    ``scores`` are those of the further ones, where they were asked for.
+    """
 
     total: int
     records: list[R]
     rest: list[bytes]
+    scores: list[bytes | None]
+
+    def batches(self) -> Iterator[tuple[list[bytes], list[bytes | None]]]:
+        """The further ids a thousand at a time, with their scores."""
+        for at in range(0, len(self.rest), ROWS):
+            yield self.rest[at : at + ROWS], self.scores[at : at + ROWS]
 
 
 class Selection(Generic[R_co]):
     """Which records, in which order, from where and how many. Never changed: each step makes a new one."""
 
     # Not a frozen dataclass: making one would cost as much as compiling the query.
-    __slots__ = ("conditions", "follows", "limit", "model", "offset", "orders", "projection", "writes")
+    __slots__ = ("conditions", "follows", "limit", "model", "offset", "orders", "projection", "scored", "writes")
 
     def __init__(
         self,
@@ -88,6 +109,7 @@ class Selection(Generic[R_co]):
         self.limit = limit
         self.projection: Projection | None = None
         self.follows: tuple[FieldRef[Any], ...] = ()
+        self.scored = False
         self.writes = writes
 
     def _with(self, **changes: Any) -> Selection[R_co]:
@@ -128,7 +150,15 @@ class Selection(Generic[R_co]):
         """The same records, of which something else is given."""
         if self.follows and projection is not None and projection.name != "only":
             raise QueryError(f"prefetch() loads links in records, and {projection.name}() gives none: leave one out")
+        if self.scored:
+            raise QueryError("scored() makes pairs of what a query gives: call it last")
         return self._with(projection=projection)
+
+    def with_scores(self) -> Selection[tuple[R_co, float | None]]:
+        """The same, each with the value of the first order; QueryError for an order by a field's own value."""
+        if not self.orders or type(self.orders[0]) is Order:
+            raise QueryError("scored() tells by how much each record comes first: order by a distance or a rank before")
+        return cast("Selection[tuple[R_co, float | None]]", self._with(scored=True))
 
     def prefetch(self, fields: Sequence[FieldRef[Any]]) -> Selection[R_co]:
         """The same records, with those that these references lead to."""
@@ -156,7 +186,7 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
     """Refuse what can be refused before anything is asked: no condition, another model's field, no index."""
     if depth > DEPTH:
         raise QueryError(f"these conditions are nested more than {DEPTH} deep: join many values with in_() instead")
-    if isinstance(condition, Compare):
+    if isinstance(condition, FieldCondition):
         if condition.model not in (schema.model, None) and not issubclass(schema.model, condition.model):
             other = condition.model.__name__
             raise QueryError(
@@ -184,13 +214,15 @@ def _command(
     # A page must not skip or repeat: without an order of its own it goes by id.
     orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"t" if schema.field_ttls else b"")
+    how = FIND_RICH if program.rich else FIND
     if count:
-        return procedure(FIND, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
+        return procedure(how, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
     counted = (b"%d" % len(columns), *columns)
     ordered = (b"%d" % (len(orders) // 3), *orders)
-    return procedure(FIND, program.keys, (program.flags(flags), *bounds, *counted, *ordered, *conditions))
+    asked = program.flags(flags + b"s" if selection.scored else flags)
+    return procedure(how, program.keys, (asked, *bounds, *counted, *ordered, *conditions))
 
 
 def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
@@ -201,17 +233,33 @@ def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
     return reply
 
 
-def _decode(selection: Selection[R], decode: Decoder, rows: Sequence[Sequence[bytes | None]], now: int) -> list[R]:
-    """The rows as records; one that does not meet the conditions (changed by another program) is left out."""
+def _decode(
+    selection: Selection[R],
+    decode: Decoder,
+    rows: Sequence[Sequence[bytes | None]],
+    now: int,
+    scores: Sequence[bytes | None],
+) -> Plan[list[R]]:
+    """The rows as what is asked for, with what links lead to: one round trip for each level of references to follow.
+
+    One that does not meet the conditions (changed by another program) is left out.
+    """
     schema: Schema[Any] = schema_of(selection.model)
     prefix = schema.record_prefix
     records = [decode(row, now, prefix + (row[0] or b"")) for row in rows]
     if selection.conditions:
         meets = matcher(selection.conditions, schema)
+        if selection.scored:
+            scores = [score for score, record in zip(scores, records, strict=True) if meets(record)]
         records = [record for record in records if meets(record)]
+    if selection.follows:
+        yield from prefetch(records, selection.follows)
     if selection.projection is not None:
         make = selection.projection.make
-        return [make(record) for record in records]
+        records = [make(record) for record in records]
+    if selection.scored:
+        numbers = [None if score is None else float(score) for score in scores]
+        return cast("list[R]", list(zip(records, numbers, strict=True)))
     return records
 
 
@@ -219,19 +267,13 @@ def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     """Run the procedure: one round trip, and one for each level of references to follow."""
     reading = selection.reading()
     reply = yield from _ask(selection, _command(selection, most, reading.columns))
-    total, now, rows, rest = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes]]", reply)
-    records = _decode(selection, reading.decode, rows, int(now))
-    yield from _follow(selection, records)
-    return Answer(total - (len(rows) - len(records)), records, rest)
+    total, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
+    scores: list[bytes | None] = more[0] if more else []
+    records = yield from _decode(selection, reading.decode, rows, int(now), scores[: len(rows)])
+    return Answer(total - (len(rows) - len(records)), records, rest, scores[len(rows) :])
 
 
-def _follow(selection: Selection[R], records: list[R]) -> Plan[list[R]]:
-    if selection.follows:
-        yield from prefetch(cast("list[Any]", records), selection.follows)
-    return records
-
-
-def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
+def hydrate(selection: Selection[R], ids: Sequence[bytes], scores: Sequence[bytes | None]) -> Plan[list[R]]:
     """The records with these ids that still meet the conditions: one round trip."""
     schema: Schema[Any] = schema_of(selection.model)
     reading = selection.reading()
@@ -241,21 +283,24 @@ def hydrate(selection: Selection[R], ids: Sequence[bytes]) -> Plan[list[R]]:
     replies = yield Batch(tuple(commands))
     now = as_clock(replies[-1]) if schema.field_ttls else 0
     rows: list[list[bytes | None]] = []
-    for id, reply in zip(ids, replies, strict=False):
+    held: list[bytes | None] = []
+    for at, (id, reply) in enumerate(zip(ids, replies, strict=False)):
         if isinstance(reply, ReplyError):
             raise explain(reply, schema.key(id))
         row = cast("list[bytes | None]", reply)
         if row[0] is not None:
             rows.append(row)
-    return (yield from _follow(selection, _decode(selection, reading.decode, rows, now)))
+            if scores:
+                held.append(scores[at])
+    return (yield from _decode(selection, reading.decode, rows, now, held))
 
 
 def find_all(selection: Selection[R]) -> Plan[list[R]]:
     """All the records: one round trip for the first thousand, one more for each further thousand."""
     first = yield from answer(selection)
     records = first.records
-    for at in range(0, len(first.rest), ROWS):
-        records += yield from hydrate(selection, first.rest[at : at + ROWS])
+    for batch in first.batches():
+        records += yield from hydrate(selection, *batch)
     return records
 
 

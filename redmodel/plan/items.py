@@ -11,9 +11,9 @@ from redmodel.plan.commands import as_raw, procedure
 from redmodel.plan.conflicts import new_version
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.refusal import refused
-from redmodel.plan.repair import spell
 from redmodel.plan.update import place_of
 from redmodel.procedures import ITEMS
+from redmodel.procedures.entries import spell
 
 
 def append(record: Model | type[Model], id: object, item: Mapping[str, object]) -> Plan[None]:
@@ -105,7 +105,7 @@ def _change(
     keys = [schema.key(raw), schema.ids_key, schema.log_key, schema.expires_key]
     keys += [schema.side + path + b":" + token for _, path, token, _ in entries]
     argv = [nonce + operation, spec.stored, field.base, b" ".join([*bounds, b"%d" % len(texts)]), version]
-    argv += [b"t" if at_hand else b"", *texts, *map(spell, entries)]
+    argv += [b"t" if at_hand else b"", *texts, *[spell(*entry) for entry in entries]]
     twice = operation not in (b"a", b"p")
     try:
         (reply,) = yield Batch((procedure(ITEMS, keys, argv),), resend=twice)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from redmodel.errors import QueryError
-from redmodel.model import And, Compare, Condition, Index, Not, Or, Order, Schema
+from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Schema
 
 NULL = b"~null"
 """The token of records without a value in a field."""
 
 
 class Program:
-    """One query's keys and conditions; ``keys`` grows as conditions and orders name them, each key once."""
+    """One query's keys and conditions; ``keys`` grows as conditions and orders name them, each key once.
+
+    ``rich`` tells whether a part of the procedures is needed that plain queries do without.
+    """
 
     def __init__(self, schema: Schema[Any]) -> None:
         self.schema = schema
         self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
+        self.rich = False
         self._by_id = b"%" if schema.numbered else b"@"
         self._places: dict[bytes, bytes] = {}
         self._used: dict[bytes, bytes] = {}
@@ -71,6 +75,9 @@ class Program:
                 children.extend(child.conditions if isinstance(child, kind) else (child,))
             nodes = [self._node(child) for child in children]
             return self._join(b"&", _narrowed(nodes)) if kind is And else self._join(b"|", nodes)
+        if isinstance(condition, FieldCondition):
+            self.rich = True
+            return CONDITIONS[type(condition)](self, condition)
         raise QueryError(f"{condition!r} is no condition")
 
     @staticmethod
@@ -140,6 +147,10 @@ class Program:
         words: list[bytes] = []
         for order in orders:
             direction = b"d" if order.descending else b"a"
+            if type(order) is not Order:
+                self.rich = True
+                words += (*ORDERS[type(order)](self, order), direction)
+                continue
             if not order.path or order.path == self.schema.fields[0].name:
                 words += (self._by_id, b"", direction)
                 continue
@@ -155,6 +166,13 @@ class Program:
                     f"text fields have an order"
                 )
         return words
+
+
+CONDITIONS: dict[type[FieldCondition], Callable[[Program, Any], list[bytes]]] = {}
+"""The words of conditions on further kinds of indexes, which stand in modules of their own."""
+
+ORDERS: dict[type[Order], Callable[[Program, Any], tuple[bytes, bytes]]] = {}
+"""The kind and the source of orders of further kinds."""
 
 
 def _narrowed(nodes: list[list[bytes]]) -> list[list[bytes]]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from redmodel.errors import AlreadyExists, NotFound, ReplyError, UniqueViolation, WrongType
-from redmodel.model import Schema
+from redmodel.model import SCORED, Schema
 from redmodel.plan.commands import as_raw
 from redmodel.plan.core import Batch, Command, Plan
 
-_KINDS = {"set": b"set", "range": b"zset", "unique": b"hash"}
+_KINDS = {"range": b"zset", "text": b"zset", "unique": b"hash"}
 
 
 def wrong_type(key: bytes, found: bytes = b"") -> WrongType:
@@ -35,11 +35,13 @@ def explain_query(error: ReplyError, schema: Schema[Any], keys: Sequence[bytes])
     """The typed error for an error reply to a query of these keys; which of them is wrong takes one more round trip."""
     if "WRONGTYPE Operation" not in error.text:
         return error
-    kinds = {schema.side + index.path_bytes: _KINDS[index.kind] for index in schema.indexes}
+    kinds = {schema.side + index.path_bytes: _KINDS.get(index.kind, b"set") for index in schema.indexes}
+    scored = tuple(schema.side + index.path_bytes + b":" for index in schema.indexes if index.kind in SCORED)
     kinds |= {schema.ids_key: b"set", schema.expires_key: b"zset"}
     found = yield Batch(tuple(Command((b"TYPE", key), as_raw) for key in keys))
     for key, kind in zip(keys, found, strict=True):
-        if isinstance(kind, bytes) and kind not in (b"none", kinds.get(key, b"set")):
+        wanted = kinds.get(key, b"zset" if key.startswith(scored) else b"set")
+        if isinstance(kind, bytes) and kind not in (b"none", wanted):
             return wrong_type(key, kind)
     return wrong_type(schema.record_prefix + b"*")  # a record, or a key that was wrong for a moment
 

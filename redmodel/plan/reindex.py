@@ -11,6 +11,7 @@ from redmodel.plan.commands import as_clock, as_raw, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.refusal import wrong_type
 from redmodel.procedures import REINDEX
+from redmodel.procedures.entries import entry_key, spell
 
 TRIES = 50
 """How often a record that changes all the time is read again."""
@@ -63,10 +64,10 @@ def _command(
     counts = b"%d %d %d %d" % (len(row), len(paths), len(pairs), len(cleared))
     argv = [schema.nonce(), counts, *seen, *paths, *pairs, *cleared]
     for kind, path, token, score in entries:
-        argv.append(kind + path + b"\x1f" + token + b"\x1e")
+        argv.append(spell(kind, path, token))
         if kind == b"#":
             argv.append(score)
-        keys.append(schema.side + path + b":" + token if kind == b"=" else schema.side + path)
+        keys.append(entry_key(schema.side, kind, path, token))
     return procedure(REINDEX, keys, argv)
 
 

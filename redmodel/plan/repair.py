@@ -16,6 +16,7 @@ from redmodel.plan.check_report import CheckReport, Fault, Sample, text_of
 from redmodel.plan.commands import as_clock, as_raw, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.procedures import MEND
+from redmodel.procedures.entries import entry_key, spell
 
 TRIES = 50
 """How often a record that changes all the time is read again before it is given up as busy."""
@@ -52,15 +53,6 @@ class Claim(NamedTuple):
     owner: bytes
 
 
-def spell(entry: Entry) -> bytes:
-    """An entry as it stands in a log.
-
-    >>> spell((b"=", b"city", b"Oslo", b""))
-    b'=city\\x1fOslo\\x1e'
-    """
-    return entry[0] + entry[1] + b"\x1f" + entry[2] + b"\x1e"
-
-
 class Judge:
     """Judges records of one model, and with ``write`` mends them; what it finds goes into the report."""
 
@@ -84,8 +76,7 @@ class Judge:
 
     def entry_key(self, kind: bytes, path: bytes, token: bytes) -> bytes:
         """The key that an entry stands in."""
-        side = self.schema.side
-        return side + path + b":" + token if kind == b"=" else side + path
+        return entry_key(self.schema.side, kind, path, token)
 
     def block(self, key: bytes) -> Plan[None]:
         """Note a key of another type where an index should be; entries in it are left out from now on."""
@@ -146,7 +137,7 @@ class Judge:
             if verdict.why:
                 continue  # not touched; the walk over the records tells
             entries = [entry for entry in verdict.entries if self.entry_key(*entry[:3]) not in self.blocked]
-            suspects = [suspect for suspect in case.suspects if suspect not in {spell(entry) for entry in entries}]
+            suspects = [suspect for suspect in case.suspects if suspect not in {spell(*entry) for entry in entries}]
             if alive and case.suspects and not suspects and source == "entry":
                 continue  # it has a right to be there; only the log lacks it, which the walk over the records tells
             judged.append((case, entries))
@@ -186,7 +177,7 @@ class Judge:
             argv += (column, b"-" if value is None else b"+" + value)
         for entry in entries:
             keys.append(self.entry_key(*entry[:3]))
-            argv.append(spell(entry))
+            argv.append(spell(*entry))
             if entry[0] == b"#":
                 argv.append(entry[3])
         return procedure(MEND, keys, [*argv, *suspects])
@@ -199,7 +190,7 @@ class Judge:
         due = False
         for at in range(0, len(words), 5):
             what, kind, path, token, detail = words[at : at + 5]
-            entry = kind + path + b"\x1f" + token + b"\x1e"
+            entry = spell(kind, path, token)
             if what == b"due":
                 due = True
             elif what == b"conflict":
@@ -212,7 +203,7 @@ class Judge:
         self.report.expired += due
         if source == "record":
             for one in entries:
-                if spell(one) not in wrong:
+                if spell(*one) not in wrong:
                     self.report.index(text_of(one[1])).ok += 1
             for name in ("ids", "log", "expires") if case.expiring else ("ids", "log"):
                 self.report.index(name).ok += b"%b\x1f\x1e" % name.encode() not in wrong
@@ -263,7 +254,7 @@ class Judge:
         disputed: list[Claim] = []
         for claim in claims:
             verdict = held.get(claim.owner)
-            if verdict is None or verdict.why or claim.entry in map(spell, verdict.entries):
+            if verdict is None or verdict.why or claim.entry in [spell(*entry) for entry in verdict.entries]:
                 disputed.append(claim)
             else:
                 path, _, token = claim.entry[1:-1].partition(b"\x1f")

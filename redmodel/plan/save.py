@@ -25,6 +25,7 @@ from redmodel.plan.hooks import after, before
 from redmodel.plan.refusal import refused
 from redmodel.plan.registration import Registered, register
 from redmodel.procedures import SAVE
+from redmodel.procedures.entries import entry_key
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
@@ -97,11 +98,9 @@ def write_command(
     side = schema.side
     for kind, path, token, score in entries:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
+        keys.append(entry_key(side, kind, path, token))
         if kind == b"#":
-            keys.append(side + path)
             argv.append(score)
-        else:
-            keys.append(side + path + b":" + token if kind == b"=" else side + path)
     return procedure(SAVE, keys, argv)
 
 

@@ -25,6 +25,7 @@ from redmodel.plan.registration import (
 from redmodel.plan.reindex import Obstacle, read_rows, reindex, wanted_entries
 from redmodel.plan.scan import as_scan
 from redmodel.plan.status import SyncReport
+from redmodel.procedures.entries import spell
 
 PAGE = 500
 
@@ -124,7 +125,7 @@ class Sync:
                 try:
                     record = schema.decode(row, now, schema.key(id))
                     entries = wanted_entries(schema, record, paths)
-                    wanted = {kind + path + b"\x1f" + token for kind, path, token, _ in entries}
+                    wanted = {spell(kind, path, token)[:-1] for kind, path, token, _ in entries}
                     if any(schema.migrated(row, schema.key(id))):
                         self.report.migrated += 1
                         wrong.append(id)

@@ -20,11 +20,16 @@ from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
+_RICH: tuple[str, ...] = ()
+"""Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""
+
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "ready", "select", "aggregate"))
+AGGREGATE_RICH = Procedure("aggregate_rich", _aggregate, lua("common", "ready", "select", *_RICH, "aggregate"))
 CASCADE = Procedure("cascade", _cascade, lua("common", "ready", "deleting", "cascade"))
 DEFINE = Procedure("define", _define, lua("common", "define"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
 FIND = Procedure("find", _find, lua("common", "ready", "select", "find"))
+FIND_RICH = Procedure("find_rich", _find, lua("common", "ready", "select", *_RICH, "find"))
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 ITEMS = Procedure("items", _items, lua("common", "items"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
@@ -36,10 +41,12 @@ TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", 
 
 ALL: tuple[Procedure, ...] = (
     AGGREGATE,
+    AGGREGATE_RICH,
     CASCADE,
     DEFINE,
     DELETE,
     FIND,
+    FIND_RICH,
     INCREMENT,
     ITEMS,
     MEND,
@@ -53,12 +60,14 @@ BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
 __all__ = [
     "AGGREGATE",
+    "AGGREGATE_RICH",
     "ALL",
     "BY_SHA",
     "CASCADE",
     "DEFINE",
     "DELETE",
     "FIND",
+    "FIND_RICH",
     "INCREMENT",
     "ITEMS",
     "MEND",

@@ -1,5 +1,6 @@
 -- What the procedures share. A record's index log is 8 bytes of nonce, 1 of how it came to be ('c' created, 'u' updated),
--- then its index entries: kind path \31 token \30. Kinds: '=' set, '#' sorted set, '!' unique.
+-- then its index entries: kind path \31 token \30. Kinds: '=' the set of a token, '#' a sorted set, of a token where there is
+-- one, '!' unique.
 local call = redis.call
 local ENTRY = '(.)([^\31]*)\31([^\30]*)\30'
 
@@ -21,11 +22,21 @@ local function wrong(key, want)
   if found ~= want and found ~= 'none' then return {'wrongtype', key, found} end
 end
 
+-- The key that an entry of this kind stands in, and the type of such a key.
+local function entry_key(side, kind, path, token)
+  if kind == '=' or (kind == '#' and token ~= '') then return side .. path .. ':' .. token end
+  return side .. path
+end
+
+local function entry_type(kind)
+  return kind == '=' and 'set' or kind == '#' and 'zset' or 'hash'
+end
+
 local function leave(side, id, kind, path, token)
   if kind == '=' then
-    try('SREM', side .. path .. ':' .. token, id)
+    try('SREM', entry_key(side, kind, path, token), id)
   elseif kind == '#' then
-    try('ZREM', side .. path, id)
+    try('ZREM', entry_key(side, kind, path, token), id)
   elseif try('HGET', side .. path, token) == id then
     try('HDEL', side .. path, token)
   end

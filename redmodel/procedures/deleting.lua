@@ -6,8 +6,8 @@ local function look_traces(side, id, given)
   local current = call('HGET', side .. 'log', id)
   if not current then return end
   for kind, path, token in string.gmatch(string.sub(current, 10), ENTRY) do
-    local key = kind == '=' and side .. path .. ':' .. token or side .. path
-    refused = wrong(key, kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
+    local key = entry_key(side, kind, path, token)
+    refused = wrong(key, entry_type(kind))
     if refused then return refused end
     if given and kind == '!' then given[key .. '\31' .. token] = id end
   end

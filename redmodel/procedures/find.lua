@@ -1,8 +1,9 @@
 -- Answers a query: which records meet the conditions, in which order, how many, and the rows of the first of them.
 -- ARGV: flags, offset, limit (-1: all), rows to read at most, columns (counted list), orders (counted list of triples:
 -- kind key-or-field direction; kinds: '#' a sorted set of every record, '?' one that may lack some, '$' a field's
--- text, '@' the id, '%' the id as a number), then the program. A further flag: 'c' count only.
--- Replies {total, time in milliseconds or 0, rows, ids of further records in order}.
+-- text, '@' the id, '%' the id as a number, or one that another part adds), then the program. Further flags: 'c' count
+-- only, 's' tell by what value of the first order each record stands where it does.
+-- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, and with 's' the values of all these.
 local offset, limit, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 at = 5
 local columns = list(1)
@@ -21,28 +22,31 @@ if 'a' < 'B' then
   end
 end
 
+-- What the order at this place of `orders` says of each member: a number, a text, or false.
+local function values_of(n, members)
+  local kind, source, found = orders[n], orders[n + 1], {}
+  if kind == '#' or kind == '?' then
+    found = pieces('ZMSCORE', KEYS[tonumber(source)], members)
+    for i = 1, #members do found[i] = found[i] and number(found[i]) end
+  elseif kind == '$' then
+    for i = 1, #members do
+      local text = call('HGET', records .. members[i], source)
+      found[i] = text ~= '\0' and text -- None, where a missing field means another value
+    end
+  elseif kind == '%' then
+    for i = 1, #members do found[i] = tonumber(members[i]) end
+  elseif kind == '@' then
+    found = members
+  else
+    found = arrangements[kind](members, source)
+  end
+  return found
+end
+
 -- Sorts by the orders, then by id; records without a value come last.
 local function arrange(members)
   local values = {}
-  for n = 1, #orders, 3 do
-    local found
-    if orders[n] == '#' or orders[n] == '?' then
-      found = pieces('ZMSCORE', KEYS[tonumber(orders[n + 1])], members)
-      for i = 1, #members do found[i] = found[i] and number(found[i]) end
-    elseif orders[n] == '$' then
-      found = {}
-      for i = 1, #members do
-        local text = call('HGET', records .. members[i], orders[n + 1])
-        found[i] = text ~= '\0' and text -- None, where a missing field means another value
-      end
-    elseif orders[n] == '%' then
-      found = {}
-      for i = 1, #members do found[i] = tonumber(members[i]) end
-    else
-      found = members
-    end
-    values[#values + 1] = found
-  end
+  for n = 1, #orders, 3 do values[#values + 1] = values_of(n, members) end
   local rows = {}
   for i = 1, #members do rows[i] = i end
   local last_down = orders[#orders] == 'd'
@@ -138,7 +142,7 @@ if not members then
   if #orders > 0 then members = arrange(members) end
 end
 
-local rows, rest = {}, {}
+local rows, rest, given = {}, {}, {}
 local position = first
 local taken = 0
 local wanted = last - first + 1
@@ -154,10 +158,17 @@ while position <= #members and taken < wanted do
     else
       rows[#rows + 1] = row
       taken = taken + 1
+      given[taken] = id
     end
   else
     rest[#rest + 1] = id
     taken = taken + 1
+    given[taken] = id
   end
 end
-return {total, digits(now), rows, rest}
+if not string.find(flags, 's', 1, true) then return {total, digits(now), rows, rest} end
+local values = values_of(1, given)
+for i = 1, #given do
+  if type(values[i]) == 'number' then values[i] = string.format('%.17g', values[i]) end
+end
+return {total, digits(now), rows, rest, values}

@@ -40,16 +40,17 @@ local function number(score)
 end
 
 local function holds(kind, path, token)
-  if kind == '=' then return try('SISMEMBER', side .. path .. ':' .. token, id) == 1 end
-  if kind == '#' then return type(try('ZSCORE', side .. path, id)) == 'string' end
-  return try('HGET', side .. path, token) == id
+  local key = entry_key(side, kind, path, token)
+  if kind == '=' then return try('SISMEMBER', key, id) == 1 end
+  if kind == '#' then return type(try('ZSCORE', key, id)) == 'string' end
+  return try('HGET', key, token) == id
 end
 
 local at, wanted, last_entry = last_column, {}, last_column
 for i = 5, #KEYS do
   at = at + 1
   local kind = string.sub(ARGV[at], 1, 1)
-  refused = wrong(KEYS[i], kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
+  refused = wrong(KEYS[i], entry_type(kind))
   if refused then return refused end
   wanted[ARGV[at]] = true
   if kind == '#' then at = at + 1 end

@@ -10,6 +10,7 @@ from typing import Any
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at, set_at
+from redmodel.procedures.entries import whole_entries_of
 from redmodel.procedures.native_select import refuse_unready
 from redmodel.procedures.native_write import (
     drop,
@@ -18,7 +19,6 @@ from redmodel.procedures.native_write import (
     leave,
     refuse_traces,
     wait,
-    whole_entries_of,
     wrong_type_at,
 )
 from redmodel.procedures.registry import Context

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from redmodel.procedures.containers import hash_at, scores_at, set_at
 from redmodel.procedures.native_select import All, InRange, Node, Program, due_ids, guard
 from redmodel.procedures.native_write import drop
 from redmodel.procedures.registry import Context
+
+Value: TypeAlias = Callable[[bytes], Any]
 
 
 def _text(ctx: Context, records: bytes, field: bytes, id: bytes) -> bytes | None:
@@ -27,21 +29,32 @@ def _number(id: bytes) -> float | None:
         return None
 
 
+ORDERS: dict[bytes, Callable[[Context, list[bytes], bytes], Value]] = {}
+"""The further kinds of orders, which stand in modules of their own: from keys and source to what is said of an id."""
+
+
+def _value_of(ctx: Context, kind: bytes, source: bytes, keys: list[bytes], records: bytes) -> Value:
+    """A function from an id to what an order says of it: a number, a text, or None."""
+    if kind in (b"#", b"?"):
+        return scores_at(ctx, keys[int(source) - 1]).get
+    if kind == b"$":
+        return partial(_text, ctx, records, source)
+    if kind == b"%":
+        return _number
+    if kind == b"@":
+        return lambda member: member
+    return ORDERS[kind](ctx, keys, source)
+
+
 def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list[bytes], records: bytes) -> list[bytes]:
     """Sort by the orders, then by id; records without a value come last."""
     result = sorted(ids, reverse=orders[-1] == b"d")
     for n in range(len(orders) - 3, -1, -3):
         kind, source, direction = orders[n : n + 3]
-        value: Callable[[bytes], Any]
-        if kind in (b"#", b"?"):
-            value = scores_at(ctx, keys[int(source) - 1]).get
-        elif kind == b"$":
-            value = partial(_text, ctx, records, source)
-        elif kind == b"%":
-            value = _number
-        else:
+        if kind == b"@":
             result.sort(reverse=direction == b"d")
             continue
+        value = _value_of(ctx, kind, source, keys, records)
         present = [(v, id) for id in result if (v := value(id)) is not None]
         absent = [id for id in result if value(id) is None] if len(present) < len(result) else []
         present.sort(key=lambda pair: pair[0], reverse=direction == b"d")
@@ -87,11 +100,13 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
 
     rows: list[list[bytes | None]] = []
     rest: list[bytes] = []
+    given: list[bytes] = []
     for id in members[first:] if first else members:
         if len(rows) + len(rest) >= wanted:
             break
         if len(rows) >= most:
             rest.append(id)
+            given.append(id)
             continue
         record = ctx.value(records + id)
         if record is None:
@@ -102,7 +117,12 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         else:
             value = record.get
             rows.append([value(column) for column in columns])
-    return [total, now, rows, rest]
+            given.append(id)
+    if b"s" not in flags:
+        return [total, now, rows, rest]
+    placed = _value_of(ctx, orders[0], orders[1], keys, records)
+    values = [b"%.17g" % value if isinstance(value, float) else value for value in map(placed, given)]
+    return [total, now, rows, rest, values]
 
 
 def _read_order(

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at, scores_at, set_at
-from redmodel.procedures.native_write import drop, leave, whole_entries_of, wrong_type_at
+from redmodel.procedures.entries import TYPES, entry_key, split, whole_entries_of
+from redmodel.procedures.native_write import drop, leave, wrong_type_at
 from redmodel.procedures.registry import Context
 
 SLACK = 20
-_TYPES = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
 
 
 class _Wanted(NamedTuple):
@@ -22,19 +22,15 @@ class _Wanted(NamedTuple):
     score: bytes
 
 
-def _split(entry: bytes) -> tuple[bytes, bytes, bytes]:
-    path, _, token = entry[1:-1].partition(b"\x1f")
-    return entry[:1], path, token
-
-
 def _holds(ctx: Context, side: bytes, id: bytes, entry: bytes) -> bool:
-    kind, path, token = _split(entry)
+    kind, path, token = split(entry)
+    key = entry_key(side, kind, path, token)
     with suppress(ReplyError):
         if kind == b"=":
-            return id in set_at(ctx, side + path + b":" + token)
+            return id in set_at(ctx, key)
         if kind == b"#":
-            return id in scores_at(ctx, side + path)
-        return hash_at(ctx, side + path).get(token) == id
+            return id in scores_at(ctx, key)
+        return hash_at(ctx, key).get(token) == id
     return False
 
 
@@ -46,7 +42,7 @@ class _Findings(list[bytes]):
     """What is told, five words for each."""
 
     def tell(self, what: bytes, entry: bytes, detail: bytes = b"") -> None:
-        self += (what, *_split(entry), detail)
+        self += (what, *split(entry), detail)
 
     def tell_of(self, what: bytes, name: bytes, detail: bytes = b"") -> None:
         """Of bookkeeping."""
@@ -78,7 +74,7 @@ def mend(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     for key in keys[4:]:
         entry, score = argv[at], b""
         at += 1
-        wrong = wrong_type_at(ctx, key, _TYPES[entry[:1]])
+        wrong = wrong_type_at(ctx, key, TYPES[entry[:1]])
         if wrong:
             return wrong
         if entry[:1] == b"#":
@@ -111,7 +107,7 @@ def mend(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         if write:
             drop(ctx, side, id)
             for entry in others:
-                leave(ctx, side, id, *_split(entry))
+                leave(ctx, side, id, *split(entry))
         return list(findings)
 
     joins: list[tuple[bytes, bytes, bytes, bytes]] = []
@@ -143,7 +139,7 @@ def mend(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             head = current[:9] if current is not None and begun else nonce + b"u"
             ctx.call(b"HSET", log, id, head + b"".join(kept))
         for entry in others:
-            leave(ctx, side, id, *_split(entry))
+            leave(ctx, side, id, *split(entry))
         for name, key, word, last in joins:
             ctx.call(name, key, word, last) if last else ctx.call(name, key, word)
         if left < 0:
@@ -165,7 +161,7 @@ def _compare(
 ) -> bool:
     """Tell what is wrong with an entry that should be there; False if a living record is in its place."""
     key, entry, score = want
-    kind, _, token = _split(entry)
+    kind, _, token = split(entry)
     if kind == b"=":
         if id not in set_at(ctx, key):
             findings.tell(b"missing", entry)

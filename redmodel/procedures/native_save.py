@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias, cast
 
+from redmodel.procedures.entries import whole_entries_of
 from redmodel.procedures.native_write import (
     Places,
     drop,
@@ -12,7 +13,6 @@ from redmodel.procedures.native_write import (
     lacking,
     leave,
     wait,
-    whole_entries_of,
     wrong_type_at,
 )
 from redmodel.procedures.registry import Context

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from redmodel.procedures.containers import hash_at
-from redmodel.procedures.native_write import drop, entries_of, leave, wrong_type_at
+from redmodel.procedures.entries import TYPES, entries_of, spell
+from redmodel.procedures.native_write import drop, leave, wrong_type_at
 from redmodel.procedures.registry import Context
-
-_KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
 
 
 def define(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
@@ -56,7 +55,7 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         joined.append(entry)
         kind = entry[:1]
         path, _, token = entry[1:-1].partition(b"\x1f")
-        wrong = wrong_type_at(ctx, key, _KINDS[kind])
+        wrong = wrong_type_at(ctx, key, TYPES[kind])
         if wrong:
             return wrong
         if kind == b"#":
@@ -74,7 +73,7 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     kept = b""
     left: list[tuple[bytes, bytes, bytes]] = []
     for kind, path, token in entries_of(current or b""):
-        entry = kind + path + b"\x1f" + token + b"\x1e"
+        entry = spell(kind, path, token)
         if path not in concerned:
             kept += entry
         elif not alive or entry not in joined:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Protocol
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import NOBODY, Ids, hash_at, scores_at, set_at
@@ -181,7 +181,16 @@ class Neither:
         return ids - self.child.keep(ctx, ids)
 
 
-Node: TypeAlias = "All | InSet | InSets | InRange | Owner | Every | Either | Neither"
+class Node(Protocol):
+    """A condition that knows how many ids may meet it, which ids do, and which of some do."""
+
+    def estimate(self, ctx: Context) -> int: ...
+    def collect(self, ctx: Context) -> Ids: ...
+    def keep(self, ctx: Context, ids: Ids) -> Ids: ...
+
+
+NODES: dict[bytes, Callable[[Program], Node]] = {}
+"""The further kinds of nodes, which stand in modules of their own, and what reads their arguments."""
 
 
 class Program:
@@ -220,7 +229,7 @@ class Program:
             return InSets([self.key() for _ in range(int(self.word()))])
         if kind == b"!":
             return Owner(self.key(), self.word())
-        return All(universe)
+        return All(universe) if kind == b"*" else NODES[kind](self)
 
 
 def guard(ctx: Context, side: bytes, asked: bytes) -> bytes:

@@ -6,31 +6,16 @@ compares the whole keyspace after each.
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at
+from redmodel.procedures.entries import TYPES, entries_of, entry_key
 from redmodel.procedures.registry import Context
-
-_KINDS = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
-_ENTRY = re.compile(rb"(.)([^\x1f]*)\x1f([^\x1e]*)\x1e", re.DOTALL)
-_WHOLE_ENTRY = re.compile(rb".[^\x1f]*\x1f[^\x1e]*\x1e", re.DOTALL)
-
 
 Places: TypeAlias = dict[tuple[bytes, bytes], bytes]
 """Who gives up, or takes, a unique value: (key, token) -> id."""
-
-
-def entries_of(log: bytes) -> list[tuple[bytes, bytes, bytes]]:
-    """The (kind, path, token) of each entry of an index log; what another program wrote there may be no entries."""
-    return _ENTRY.findall(log, 9)
-
-
-def whole_entries_of(log: bytes) -> list[bytes]:
-    """Each entry of an index log as it stands there."""
-    return _WHOLE_ENTRY.findall(log, 9)
 
 
 def wrong_type_at(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
@@ -52,9 +37,9 @@ def leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token:
     # What another program has put in an index key's place is left alone: an error would come after the first write.
     with suppress(ReplyError):
         if kind == b"=":
-            ctx.call(b"SREM", side + path + b":" + token, id)
+            ctx.call(b"SREM", entry_key(side, kind, path, token), id)
         elif kind == b"#":
-            ctx.call(b"ZREM", side + path, id)
+            ctx.call(b"ZREM", entry_key(side, kind, path, token), id)
         elif ctx.call(b"HGET", side + path, token) == id:
             ctx.call(b"HDEL", side + path, token)
 
@@ -118,8 +103,8 @@ def refuse_traces(ctx: Context, side: bytes, id: bytes, given: Places | None = N
     if current is None:
         return wrong
     for kind, path, token in entries_of(current):
-        key = side + path + b":" + token if kind == b"=" else side + path
-        wrong = wrong_type_at(ctx, key, _KINDS.get(kind, b"hash"))
+        key = entry_key(side, kind, path, token)
+        wrong = wrong_type_at(ctx, key, TYPES.get(kind, b"hash"))
         if wrong:
             return wrong
         if given is not None and kind == b"!":

@@ -29,7 +29,7 @@ for i = 5, #KEYS do
   local entry = ARGV[at]
   joined = joined .. entry
   local kind, path, token = string.match(entry, ENTRY)
-  refused = wrong(KEYS[i], kind == '=' and 'set' or kind == '#' and 'zset' or 'hash')
+  refused = wrong(KEYS[i], entry_type(kind))
   if refused then return refused end
   if kind == '#' then at = at + 1 end
   local owner = alive and kind == '!' and call('HGET', KEYS[i], token)

@@ -5,7 +5,7 @@
 -- Replies an error UNREADY or UNSETTLED, version, T@ and path where an index can't answer (yet).
 -- A node of the program is one of:  '*'  all   '=' key  in a set   'u' n key...  in one of n sets
 -- '#' key low high  a range of scores   '!' key token  the owner of a unique value
--- '&' n node...   '|' n node...   '~' node
+-- '&' n node...   '|' n node...   '~' node, or of a kind that another part adds to `nodes` below.
 local ids, expires = KEYS[1], KEYS[2]
 local side = string.sub(ids, 1, -4)
 local records = string.sub(ids, 1, -5) .. ':'
@@ -33,6 +33,10 @@ local function list(width)
   return result
 end
 
+-- What parts that come after this one add: kinds of nodes, each with parse(node), estimate(node), collect(node) and
+-- marks(node, members); and kinds of orders, each a function (members, source) that gives a list of numbers, texts or false.
+local nodes, arrangements = {}, {}
+
 local function parse()
   local kind = ARGV[at]
   at = at + 1
@@ -56,6 +60,8 @@ local function parse()
     for i = 1, n do node[i] = parse() end
   elseif kind == '~' then
     node[1] = parse()
+  elseif kind ~= '*' then
+    nodes[kind].parse(node)
   end
   return node
 end
@@ -109,6 +115,7 @@ local function estimate(node)
     for i = 1, #node do n = math.min(n, estimate(node[i])) end
     return n
   end
+  if nodes[kind] then return nodes[kind].estimate(node) end
   return call('SCARD', ids)
 end
 
@@ -134,6 +141,8 @@ local function marks(node, members)
     for i = 1, #members do result[i] = not inner[i] end
   elseif kind == '*' then
     for i = 1, #members do result[i] = true end
+  elseif nodes[kind] then
+    return nodes[kind].marks(node, members)
   else
     local all = kind == '&'
     for i = 1, #members do result[i] = all end
@@ -245,6 +254,7 @@ function collect(node)
     local members = call('SMEMBERS', ids)
     return only(members, marks(node, members))
   end
+  if nodes[kind] then return nodes[kind].collect(node) end
   local seen, result = {}, {}
   for n = 1, #node do
     local members = kind == 'u' and call('SMEMBERS', node[n]) or collect(node[n])
