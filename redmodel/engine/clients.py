@@ -28,6 +28,10 @@ class Peer(Protocol):
         """What it keeps."""
         ...
 
+    def send(self, data: bytes) -> None:
+        """Send bytes that are no reply, soon."""
+        ...
+
     def end(self) -> None:
         """Close the connection: at once, or behind the reply where it is the one whose command runs."""
         ...
@@ -97,6 +101,7 @@ def line(session: Session, *, blocked: bool = False, subscribed: tuple[int, int,
 def flags(session: Session, *, blocked: bool = False, subscribed: bool = False) -> bytes:
     """The letters of one client's state."""
     letters = (
+        (b"S", session.follows),
         (b"P", subscribed),
         (b"x", session.queue is not None),
         (b"b", blocked),

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from redmodel.engine.waiting import Attempt
 
 
+class ForReplicas(tuple[bytes, ...]):
+    """A command that replicas get and the log doesn't: what is published."""
+
+    __slots__ = ()
+
+
 class Context:
     """The surroundings of a running command.
 
@@ -48,6 +54,7 @@ class Context:
         "may_wait",
         "moment",
         "owed",
+        "published",
         "refusal",
         "rewritten",
         "session",
@@ -69,6 +76,8 @@ class Context:
         #: Some of ``effects`` are what a client asked for, and not only keys that expired.
         self.owed = False
         self.effects: list[tuple[int, Sequence[bytes]]] = []
+        #: Some of ``effects`` are only for replicas.
+        self.published = False
         #: The log is being replayed: nothing expires.
         self.loading = False
         #: Somebody wants to hear of keys that change: see `reckon`.
@@ -276,6 +285,12 @@ class Context:
         if self.logging:
             self.rewritten = True
             self.effects.append((self.database.number, args))
+
+    def publish(self, args: Args) -> None:
+        """Let replicas run the running command too, which changes no data."""
+        if self.engine.replication:
+            self.published = self.owed = True
+            self.effects.append((self.database.number, ForReplicas(args)))
 
     def collect(self, args: Args) -> None:
         """Close one command's account: keep its own arguments as an effect unless it told others."""

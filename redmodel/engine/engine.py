@@ -12,7 +12,8 @@ from redmodel.engine import texts
 from redmodel.engine.access.control import AccessControl
 from redmodel.engine.clients import Clients
 from redmodel.engine.commands.tables import COMMANDS
-from redmodel.engine.context import Context
+from redmodel.engine.context import Context, ForReplicas
+from redmodel.engine.conversions import obey_limits
 from redmodel.engine.gate import Gate
 from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.latency import Latency
@@ -22,6 +23,7 @@ from redmodel.engine.observing import Observers
 from redmodel.engine.pubsub import PubSub
 from redmodel.engine.registry import busy_commands, subcommand
 from redmodel.engine.replaying import replay
+from redmodel.engine.replication import Replication
 from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
 from redmodel.engine.scripting.running import Scripting
@@ -31,7 +33,7 @@ from redmodel.engine.shutdown import Shutdown
 from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.engine.statistics import Statistics
 from redmodel.engine.tracking import Tracking
-from redmodel.engine.values.encodings import PARAMETERS, Limits, large_encoding, outgrown
+from redmodel.engine.values.encodings import Limits
 from redmodel.engine.waiting import NotYet, Suspended, Waiters
 from redmodel.errors import ReplyError, StorageError
 
@@ -82,8 +84,7 @@ class Engine:
         self.settings = settings or Settings.embedded(databases, storage)
         self.databases = [Keyspace(number) for number in range(databases)]
         self.limits = Limits.of(self.settings)
-        for name in PARAMETERS:
-            self.settings.obey(name, self._limit)
+        obey_limits(self)
         self.procedures: dict[bytes, Procedure] = {}
         self.started = clock()
         self.saves = Saves(getattr(storage, "directory", None), getattr(storage, "files", None), self.started)
@@ -105,15 +106,14 @@ class Engine:
         self.access = AccessControl(self.settings)
         self.gate = Gate(self)
         self.memory = Memory(self, self._context)
-        #: What DEBUG CHANGE-REPL-ID chose; empty until then.
-        self.replication_id = ""
+        self.replication = Replication(self)
         #: Keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
         self.active_expire = True
         self._context.reckon()
         self.settings.obey("notify-keyspace-events", self._renotify)
         self._until_step = _STEP_EVERY
-        #: What a rewrite of the log is taking; None while there is none.
-        self.snapshot: Snapshot | None = None
+        #: What is being taken: for a rewrite of the log, for a file, for replicas.
+        self.snapshots: list[Snapshot] = []
         self._live: LiveStorage | None = cast("LiveStorage", storage) if hasattr(storage, "tell") else None
         #: Whether changes have to be waited for, so that `submit` is worth its while.
         self.waits: bool = getattr(storage, "fsync", "") == "always"
@@ -123,7 +123,7 @@ class Engine:
         self._deferring = False  # somebody else waits for it
         if storage is not None:
             replay(self._context, self.commands, storage)
-            self._context.logging = True
+            self.relog()
             if self._live is not None:
                 self._live.attach(self)
         self.memory.obey()
@@ -272,7 +272,7 @@ class Engine:
             live.pause()
             live.recover(self.databases)
             self._context.refusal = None
-            self._context.logging = True
+            self.relog()
             self._use(COMMANDS)
 
     @property
@@ -286,14 +286,17 @@ class Engine:
 
     def begin_snapshot(self) -> Snapshot:
         """All keys as they are now, to be taken in slices; to be called under the lock."""
-        self.snapshot = Snapshot(self.databases)
+        snapshot = Snapshot(self.databases)
+        self.snapshots.append(snapshot)
         self._context.__class__ = SharingContext
-        return self.snapshot
+        return snapshot
 
-    def end_snapshot(self) -> None:
-        """Forget the snapshot; to be called under the lock."""
-        self._context.__class__ = Context
-        self.snapshot = None
+    def end_snapshot(self, snapshot: Snapshot) -> None:
+        """Forget a snapshot; to be called under the lock. A second call does nothing."""
+        if snapshot in self.snapshots:
+            self.snapshots.remove(snapshot)
+        if not self.snapshots:
+            self._context.__class__ = Context
 
     def register_procedure(self, sha: bytes, procedure: Procedure) -> None:
         """Let ``EVALSHA sha`` call a native function; one with this SHA is replaced.
@@ -330,6 +333,15 @@ class Engine:
             if self.tracking:
                 self.tracking.broadcast()
             return gone
+
+    def relog(self) -> None:
+        """Find out anew whether anybody takes effects: a storage that works, or a replica."""
+        context = self._context
+        context.logging = bool(self.replication) or (self._storage is not None and context.refusal is None)
+
+    def now(self) -> int:
+        """Unix milliseconds by the engine's clock."""
+        return self._context.clock()
 
     def log_info(self) -> dict[str, object]:
         """What INFO says about the log."""
@@ -372,6 +384,8 @@ class Engine:
         """Forget a connection that is closed: its transaction, watched keys, subscriptions, and what it waits for."""
         with self._lock:
             self.pubsub.leave(session)
+            if session.replica is not None and self.replication.leave(session):
+                self.relog()
             if session.hears:
                 session.monitoring = False
                 self.observers.monitors.pop(session, None)
@@ -402,6 +416,8 @@ class Engine:
             storage, self._storage = self._storage, None
             if storage is not None:
                 self._refuse_writes("the engine is closed")
+            for session in list(self.replication.replicas):
+                self.replication.leave(session)
         if storage is not None:
             storage.close()  # outside the lock, which a rewrite that is given up now may want once more
 
@@ -410,7 +426,7 @@ class Engine:
         with self._lock:
             before, self._storage, self._live = self._storage, storage, storage
             self.waits = getattr(storage, "fsync", "") == "always"
-            self._context.logging = storage is not None
+            self.relog()
         if before is not None:
             before.close()
 
@@ -427,15 +443,6 @@ class Engine:
         self._storage = self._live = None
         self.waits = False
         self._use({name: command.refused(reason, reads=True) for name, command in self._table.items()})
-
-    def _limit(self) -> None:
-        """Obey new limits of encodings: what has outgrown the old ones stays converted."""
-        old, self.limits = self.limits, Limits.of(self.settings)
-        if self.limits != old:
-            for database in self.databases:
-                for key, value in database.values.items():
-                    if outgrown(value, old):
-                        database.kept.setdefault(key, large_encoding(value))
 
     def _adopt(self, session: Session) -> None:
         """Make a session the one whose commands run."""
@@ -559,9 +566,14 @@ class Engine:
         unit, context.effects = context.effects, []
         # Expired keys alone owe nobody an answer: a read that met one goes on, and replay expires them again.
         owed, context.owed = context.owed, False
-        if self._storage is None:
-            return
+        if self.replication:
+            self.replication.feed(unit, context.session, together=owed)
+            if context.published:
+                context.published = False
+                unit = [effect for effect in unit if not isinstance(effect[1], ForReplicas)]
         self.saves.changes += len(unit)
+        if self._storage is None or context.refusal is not None or not unit:
+            return
         try:
             position = self._storage.append(unit)
             if position and owed:
@@ -575,6 +587,6 @@ class Engine:
     def _refuse_writes(self, reason: str) -> None:
         """Answer every writing command with MISCONF from now on, without a check in every call."""
         context = self._context
-        context.logging = False
         context.refusal = reason
+        self.relog()
         self._use({name: command.refused(reason) for name, command in self._table.items()})

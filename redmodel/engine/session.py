@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from redmodel.engine.access.users import User
     from redmodel.engine.clients import Peer
     from redmodel.engine.registry import Command
+    from redmodel.engine.replication import Replica
     from redmodel.engine.replies import Reply
     from redmodel.engine.tracking import Tracked
 
@@ -36,7 +37,6 @@ class Session:
     __slots__ = (
         "_queue",
         "active",
-        "address",
         "address",
         "authenticated",
         "channels",
@@ -62,11 +62,13 @@ class Session:
         "peer",
         "protocol",
         "queue_failed",
+        "replica",
         "shards",
         "since",
         "tracked",
         "user",
         "watched",
+        "written_to",
     )
 
     def __init__(self, db: int = 0, name: bytes = b"", *, protocol: int = 2, address: bytes = b"") -> None:
@@ -104,6 +106,10 @@ class Session:
         self.local_address = b""
         self.descriptor = -1
         self.since = self.active = monotonic()
+        #: What it said of itself as one that follows the engine; None for all others.
+        self.replica: Replica | None = None
+        #: The offset in the stream for replicas behind its last write.
+        self.written_to = 0
         #: The full name of the last command, as ``client|list``.
         self.last_command = b""
         self.no_evict = False
@@ -129,6 +135,11 @@ class Session:
     def subscribed(self) -> bool:
         """Whether messages of any channel are delivered."""
         return bool(self.channels or self.patterns or self.shards)
+
+    @property
+    def follows(self) -> bool:
+        """Whether it is a replica, which is given the stream of commands."""
+        return self.replica is not None and bool(self.replica.state)
 
     @property
     def hears(self) -> bool:

@@ -1,4 +1,4 @@
-"""All keys as they were at one moment, taken in slices while commands go on; a rewrite of the log is made from it.
+"""All keys as they were at one moment, taken in slices while commands go on, in a thread that writes them.
 
 May live here: what is copied, and when. Nothing of files or commands.
 
@@ -9,8 +9,10 @@ its hands for the first time (`SharingContext`), or when a slice reaches it, whi
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redmodel.engine.context import Context
@@ -22,6 +24,13 @@ if TYPE_CHECKING:
     from redmodel.engine.values.types import Value
 
 _LOOK_AT_CLOCK = 32  # keys between two looks at the clock
+SLICE = 0.001  # seconds that the engine waits for us at a time
+_PIECE = 64  # keys between two offers to let others run
+_PATIENCE = 0.05  # seconds between two looks at whether somebody wants this to stop
+
+
+class Stopped(Exception):
+    """Somebody does not want the snapshot any more."""
 
 
 class FrozenScores:
@@ -38,7 +47,7 @@ class Kept(NamedTuple):
 
     database: int
     key: bytes
-    value: object
+    value: Value | FrozenScores
     deadline: int | None
 
 
@@ -76,7 +85,51 @@ class Snapshot:
         return taken
 
 
-def _frozen(value: Value) -> object:
+@contextmanager
+def held(lock: threading.RLock, stop: threading.Event) -> Generator[None]:
+    """The engine's lock, unless who holds it wants this to stop.
+
+    Raises:
+        Stopped: that is so.
+    """
+    while not lock.acquire(timeout=_PATIENCE):
+        if stop.is_set():
+            raise Stopped
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def in_slices(lock: threading.RLock, snapshot: Snapshot, stop: threading.Event, delay: int = 0) -> Iterator[Kept]:
+    """Yield all keys of a snapshot from another thread; the lock is held only to take a slice, some milliseconds.
+
+    Args:
+        lock: the engine's.
+        snapshot: whose keys.
+        stop: gives up.
+        delay: microseconds to wait after each key; below zero, so many keys for each microsecond (rdb-key-save-delay).
+
+    Raises:
+        Stopped: somebody set ``stop``.
+    """
+    while True:
+        with held(lock, stop):
+            kept = snapshot.take(SLICE)
+        if not kept:
+            return
+        for at in range(0, len(kept), _PIECE):
+            for key in kept[at : at + _PIECE]:
+                yield key
+                if delay > 0:
+                    stop.wait(delay / 1e6)
+                if stop.is_set():
+                    raise Stopped
+            time.sleep(0)  # the interpreter's lock
+        time.sleep(SLICE)  # the engine's
+
+
+def _frozen(value: Value) -> Value | FrozenScores:
     return FrozenScores(value.scores.copy()) if type(value) is SortedSet else copied(value)
 
 
@@ -90,8 +143,7 @@ def _sharing(method: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]
     def lookup(self: SharingContext, key: bytes) -> Any:
         value = method(self, key)
         if value is not None and type(value) is not bytes:
-            snapshot = self.engine.snapshot
-            if snapshot is not None:
+            for snapshot in self.engine.snapshots:
                 snapshot.share(key, value)
         return value
 

@@ -153,14 +153,19 @@ class ClientConnection(asyncio.Protocol):
     @property
     def may_time_out(self) -> bool:
         """Whether ``timeout`` holds for this client now."""
-        return self._waiter is None and self._paused is None
+        return self._waiter is None and self._paused is None and not self.session.follows
 
     def buffers(self) -> Buffers:
         """What it keeps, in bytes."""
-        written = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        written = self._output.waiting if self._output is not None else 0
         arguments = sum(len(arg) for args in self._backlog for arg in args)
         requests = self._parser.buffered + (self._fed if self._running else 0)
         return Buffers(requests, arguments, written + self._held_size, len(self._held))
+
+    def send(self, data: bytes) -> None:
+        """Send bytes that are no reply; to be called under the engine's lock, from any thread."""
+        if self._output is not None:
+            self._output.deliver_bytes(data)
 
     def end(self) -> None:
         """Close the connection, behind the reply of the command that it runs."""

@@ -53,6 +53,7 @@ class Cron:
         self._rounds += 1
         if not self._rounds % 10:
             self._end_idle()
+            self._tend_replicas()
         self._save_when_due()
 
     def _end_idle(self) -> None:
@@ -63,6 +64,19 @@ class Cron:
                 if now - client.session.active > timeout and client.may_time_out:
                     logger.info("Closing idle client")
                     client.abort()
+
+    def _tend_replicas(self) -> None:
+        engine = self._engine
+        replication, settings = engine.replication, engine.settings
+        if not replication:
+            return
+        with engine.lock:
+            if not self._rounds % (10 * settings.number("repl-ping-replica-period")):
+                replication.ping()
+            for replica in replication.silent(settings.number("repl-timeout")):
+                logger.warning("Disconnecting timedout replica (streaming sync): %s", replica.place[0].decode())
+                if replica.session.peer is not None:
+                    replica.session.peer.end()
 
     def _save_when_due(self) -> None:
         engine = self._engine

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_NORMAL, _PUBSUB = 0, 2  # places in client-output-buffer-limit
+_NORMAL, _REPLICA, _PUBSUB = 0, 1, 2  # places in client-output-buffer-limit
 
 
 class Output:
@@ -73,9 +73,13 @@ class Output:
 
     def deliver(self, message: Reply) -> None:
         """Send a message soon; to be called under the engine's lock, from any thread."""
+        if not self._ended:
+            self.deliver_bytes(self._write(message))
+
+    def deliver_bytes(self, data: bytes) -> None:
+        """Send bytes soon; to be called as `deliver`."""
         if self._ended:
             return
-        data = self._write(message)
         self.inbox.append(data)
         self._inbox_size += len(data)
         hard = self._limits()[0]
@@ -125,9 +129,9 @@ class Output:
             self.send([])
 
     def _limits(self) -> tuple[int, int, int]:
-        limits: tuple[int, int, int] = self._engine.settings.items("client-output-buffer-limit")[
-            _PUBSUB if self._session.subscribed else _NORMAL
-        ]
+        session = self._session
+        place = _REPLICA if session.follows else _PUBSUB if session.subscribed else _NORMAL
+        limits: tuple[int, int, int] = self._engine.settings.items("client-output-buffer-limit")[place]
         return limits
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""The commands on lists and sorted sets that wait for an element, WAIT, and CLIENT UNBLOCK."""
+"""The commands on lists and sorted sets that wait for an element, and CLIENT UNBLOCK."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ TABLE = Table(
     ("BZPOPMIN", -3, "write noscript blocking fast", (1, -2, 1)),
     ("BZPOPMAX", -3, "write noscript blocking fast", (1, -2, 1)),
     ("BZMPOP", -5, "write blocking movablekeys", (0, 0, 0)),
-    ("WAIT", 3, "noscript", (0, 0, 0)),
     ("CLIENT|UNBLOCK", -3, "admin noscript loading stale", (0, 0, 0)),
 )
 
@@ -173,14 +172,6 @@ def bzmpop(context: Context, args: Args) -> Reply:
         return [key, [list(cast("tuple[bytes, float]", pair)) for pair in found]]
 
     return _first(context, keys, timeout, attempt, SortedSet)
-
-
-@TABLE.handles("WAIT")
-def wait(context: Context, args: Args) -> Reply:
-    # There are no replicas: who waits for some waits in vain.
-    wanted = integer(args[1])
-    timeout = checked_milliseconds(integer(args[2], texts.TIMEOUT))
-    return 0 if wanted <= 0 else context.wait((), timeout, lambda context, key: NOT_YET, 0)
 
 
 @TABLE.handles("CLIENT|UNBLOCK")

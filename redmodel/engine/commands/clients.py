@@ -88,7 +88,7 @@ def described(context: Context, session: Session) -> bytes:
 
 
 def _type(session: Session) -> bytes:
-    return b"pubsub" if session.subscribed else b"normal"
+    return b"replica" if session.follows else b"pubsub" if session.subscribed else b"normal"
 
 
 def _asked_type(word: bytes) -> bytes:

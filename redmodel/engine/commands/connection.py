@@ -53,6 +53,8 @@ def quit_(context: Context, args: Args) -> Reply:
 @TABLE.handles("RESET")
 def reset(context: Context, args: Args) -> Reply:
     session, engine = context.session, context.engine
+    if session.follows:
+        raise ReplyError("ERR can only reset normal client connections")
     engine.release(session)
     session.protocol = 2
     session.name = b""

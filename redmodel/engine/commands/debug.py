@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -216,9 +217,7 @@ def _protocol(context: Context, args: Args) -> Reply:
 
 
 def _change_id(context: Context, args: Args) -> Reply:
-    import secrets
-
-    context.engine.replication_id = secrets.token_hex(20)
+    context.engine.replication.id = os.urandom(20).hex()
     return OK
 
 

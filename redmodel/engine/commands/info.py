@@ -39,11 +39,6 @@ def info(context: Context, args: Args) -> Reply:
     return Verbatim("\r\n".join(parts).encode())
 
 
-def run_id(context: Context) -> str:
-    """The identity of this process, as Redis has one for each start."""
-    return context.engine.replication_id or _RUN_ID
-
-
 @cache
 def _own_version() -> str:
     from importlib.metadata import PackageNotFoundError, version  # here, because it is slow to import
@@ -97,7 +92,7 @@ def _server(context: Context) -> Lines:
         "gcc_version": "0.0.0",
         "process_id": os.getpid(),
         "process_supervised": "no",
-        "run_id": run_id(context),
+        "run_id": _RUN_ID,
         "tcp_port": settings.number("port"),
         "server_time_usec": context.now() * 1000,
         "uptime_in_seconds": uptime,
@@ -233,9 +228,9 @@ def _stats(context: Context) -> Lines:
         "instantaneous_input_repl_kbps": "0.00",
         "instantaneous_output_repl_kbps": "0.00",
         "rejected_connections": engine.clients.rejected,
-        "sync_full": 0,
+        "sync_full": engine.replication.full_syncs,
         "sync_partial_ok": 0,
-        "sync_partial_err": 0,
+        "sync_partial_err": engine.replication.refused_parts,
         "expired_keys": counted.expired,
         "expired_stale_perc": "0.00",
         "expired_time_cap_reached_count": 0,
@@ -276,16 +271,25 @@ def _stats(context: Context) -> Lines:
 
 
 def _replication(context: Context) -> Lines:
+    settings, replication = context.engine.settings, context.engine.replication
+    lines: Lines = {"role": "master", "connected_slaves": len(replication.replicas)}
+    if settings.number("min-replicas-to-write") and settings.number("min-replicas-max-lag"):
+        lines["min_slaves_good_slaves"] = replication.good()
+    for number, replica in enumerate(replication.replicas.values()):
+        host, port = replica.place
+        lag = replica.lag if replica.state == "online" else 0
+        lines[f"slave{number}"] = (
+            f"ip={host.decode()},port={port},state={replica.state},offset={replica.acknowledged},lag={lag}"
+        )
     return {
-        "role": "master",
-        "connected_slaves": 0,
+        **lines,
         "master_failover_state": "no-failover",
-        "master_replid": run_id(context),
+        "master_replid": replication.id,
         "master_replid2": _ZEROS,
-        "master_repl_offset": 0,
+        "master_repl_offset": replication.offset,
         "second_repl_offset": -1,
         "repl_backlog_active": 0,
-        "repl_backlog_size": context.engine.settings.number("repl-backlog-size"),
+        "repl_backlog_size": settings.number("repl-backlog-size"),
         "repl_backlog_first_byte_offset": 0,
         "repl_backlog_histlen": 0,
     }

@@ -46,11 +46,13 @@ SHARDNUMSUB [<shardchannel> ...]
 
 @TABLE.handles("PUBLISH")
 def publish(context: Context, args: Args) -> Reply:
+    context.publish(args)
     return context.engine.pubsub.publish(args[1], args[2])
 
 
 @TABLE.handles("SPUBLISH")
 def spublish(context: Context, args: Args) -> Reply:
+    context.publish(args)
     return context.engine.pubsub.publish_shard(args[1], args[2])
 
 

@@ -16,10 +16,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from redmodel.engine.snapshot import Snapshot, Stopped, held, in_slices
 from redmodel.engine.storage.compaction import BaseWriter
 from redmodel.engine.storage.dump import dump_functions, dump_key
 from redmodel.errors import StorageError
@@ -29,14 +28,6 @@ if TYPE_CHECKING:
     from redmodel.engine.storage.seam import Source
 
 logger = logging.getLogger(__name__)
-
-SLICE = 0.001  # seconds that the engine waits for us at a time
-_PIECE = 64  # keys between two offers to let others run
-_PATIENCE = 0.05  # seconds between two looks at whether somebody wants this to stop
-
-
-class Stopped(Exception):
-    """Somebody wants the files for themselves: the rewrite is given up."""
 
 
 class Rewrites:
@@ -84,6 +75,7 @@ class Rewrite:
         self._source = source
         self._stop = threading.Event()
         self._given_up = False
+        self._snapshot: Snapshot | None = None
         self._thread = threading.Thread(target=self._run, name="redmodel-rewrite", daemon=True)
 
     def start(self) -> None:
@@ -94,9 +86,9 @@ class Rewrite:
         """Give up, and return when no step is under way any more; also to be called under the engine's lock."""
         self._stop.set()
         self.join()
-        if self._given_up:
+        if self._given_up and self._snapshot is not None:
             with self._source.lock:
-                self._source.end_snapshot()
+                self._source.end_snapshot(self._snapshot)
 
     def join(self) -> None:
         """Return when it has ended."""
@@ -107,7 +99,7 @@ class Rewrite:
         began = time.monotonic()
         before = self._log.size
         try:
-            rewrite(self._log, self._source, self._stop)
+            self._rewrite()
         except Stopped as stopped:
             self._given_up = True
             self._log.rewritten(stopped)
@@ -125,62 +117,40 @@ class Rewrite:
                 self._log.size,
             )
 
+    def _rewrite(self) -> None:
+        """Take all steps.
 
-@contextmanager
-def _held(source: Source, stop: threading.Event) -> Generator[None]:
-    """The engine's lock, unless who holds it wants this rewrite to stop."""
-    while not source.lock.acquire(timeout=_PATIENCE):
-        if stop.is_set():
-            raise Stopped
-    try:
-        yield
-    finally:
-        source.lock.release()
-
-
-def rewrite(log: AppendOnlyLog, source: Source, stop: threading.Event) -> None:
-    """Take all steps.
-
-    Raises:
-        StorageError: one failed, and the log goes on as it was.
-        Stopped: somebody set ``stop``.
-    """
-    try:
-        with log.changing_files:
-            following = log.prepare_increment()
-            log.sync()  # nearly everything, so that the sync under the lock is short
-            with _held(source, stop):
+        Raises:
+            StorageError: one failed, and the log goes on as it was.
+            Stopped: `stop` was called.
+        """
+        log, source, stop = self._log, self._source, self._stop
+        try:
+            with log.changing_files:
+                following = log.prepare_increment()
+                log.sync()  # nearly everything, so that the sync under the lock is short
+                with held(source.lock, stop):
+                    try:
+                        log.switch_to(following)
+                        snapshot = self._snapshot = source.begin_snapshot()
+                        functions = source.functions()
+                    except BaseException:
+                        following.discard()
+                        raise
+                base: BaseWriter | None = None
                 try:
-                    log.switch_to(following)
-                    snapshot = source.begin_snapshot()
-                    functions = source.functions()
-                except BaseException:
-                    following.discard()
-                    raise
-            base: BaseWriter | None = None
-            try:
-                base = log.begin_base(following)
-                base.add(dump_functions(functions))
-                while True:
-                    with _held(source, stop):
-                        kept = snapshot.take(SLICE)
-                    if not kept:
-                        break
-                    for at in range(0, len(kept), _PIECE):
-                        if stop.is_set():
-                            raise Stopped
-                        for key in kept[at : at + _PIECE]:
-                            base.add(dump_key(*key))
-                        time.sleep(0)  # the interpreter's lock
-                    time.sleep(SLICE)  # the engine's
-                log.install(base.finish(), following.part)
-                base = None
-            finally:
-                if base is not None:
-                    base.give_up()
-                with _held(source, stop):  # who stops this ends the snapshot
-                    source.end_snapshot()
-    except OSError as error:
-        raise StorageError(
-            f"can't rewrite the log in {log.directory}: {error.strerror or error}", path=str(log.directory)
-        ) from error
+                    base = log.begin_base(following)
+                    base.add(dump_functions(functions))
+                    for key in in_slices(source.lock, snapshot, stop):
+                        base.add(dump_key(*key))
+                    log.install(base.finish(), following.part)
+                    base = None
+                finally:
+                    if base is not None:
+                        base.give_up()
+                    with held(source.lock, stop):  # who stops this ends the snapshot
+                        source.end_snapshot(snapshot)
+        except OSError as error:
+            raise StorageError(
+                f"can't rewrite the log in {log.directory}: {error.strerror or error}", path=str(log.directory)
+            ) from error

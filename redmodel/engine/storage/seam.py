@@ -40,8 +40,8 @@ class Source(Protocol):
         """The sources of all libraries of functions."""
         ...
 
-    def end_snapshot(self) -> None:
-        """The snapshot is not needed any more."""
+    def end_snapshot(self, snapshot: Snapshot) -> None:
+        """A snapshot is not needed any more; a second call does nothing."""
         ...
 
 

@@ -31,7 +31,7 @@ def settled(engine: Engine) -> AppendOnlyLog:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_random_work_during_rewrites_comes_back(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("redmodel.engine.storage.rewriting.SLICE", 0.00005)
+    monkeypatch.setattr("redmodel.engine.snapshot.SLICE", 0.00005)
     rng = random.Random(seed)
     engine, session = Engine(storage=AppendOnlyLog(tmp_path, fsync="no")), Session()
     for n in range(3000):
@@ -73,7 +73,7 @@ def test_a_snapshot_is_one_moment_whatever_happens_after_it() -> None:
         kept = []
         while piece := snapshot.take(0.001):
             kept += piece
-        engine.end_snapshot()
+        engine.end_snapshot(snapshot)
     other = Engine()
     from redmodel.engine.storage.dump import dump_key
 

@@ -12,6 +12,7 @@ from itertools import islice
 from struct import pack
 from typing import Any
 
+from redmodel.engine.snapshot import FrozenScores
 from redmodel.engine.storage.rdb import codes
 from redmodel.engine.storage.rdb.primitives import length, string
 from redmodel.engine.storage.rdb.streams import stream_pieces
@@ -26,7 +27,7 @@ _REMEMBERED = 4096
 _fields: dict[bytes, bytes] = {}  # names of fields as they are written: those of many hashes are the same
 
 
-def encoded(value: Value) -> tuple[int, Iterable[bytes]]:
+def encoded(value: Value | FrozenScores) -> tuple[int, Iterable[bytes]]:
     """The type of a value, and the pieces that stand behind its key.
 
     Raises:
@@ -80,8 +81,8 @@ def _expiring_hash(value: ExpiringHash) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _sorted_set(value: SortedSet) -> Iterator[bytes]:
-    yield length(len(value))
+def _sorted_set(value: SortedSet | FrozenScores) -> Iterator[bytes]:
+    yield length(len(value.scores))
     rest = iter(value.scores.items())
     while chunk := list(islice(rest, _CHUNK)):
         yield b"".join([part for member, score in chunk for part in (string(member), pack("<d", score))])
@@ -100,6 +101,7 @@ _ENCODERS = _Table(
         dict: (codes.HASH, _hash),
         ExpiringHash: (codes.HASH_DEADLINES, _expiring_hash),
         SortedSet: (codes.ZSET_2, _sorted_set),
+        FrozenScores: (codes.ZSET_2, _sorted_set),
         Stream: (codes.STREAM_LISTPACKS_2, stream_pieces),
     }
 )

@@ -178,11 +178,17 @@ def save_from(
     Raises:
         StorageError: it could not be written; what stood there before still does.
     """
-    with engine.exclusively() as context:
-        aux = {
-            b"redis-ver": REDIS_VERSION.encode(),
-            b"redis-bits": b"64",
-            b"ctime": b"%d" % (context.now() // 1000),
-            b"aof-base": b"0",
-        }
-        return write_snapshot(files or FileSystem(), Path(path), engine.databases, aux, progress, engine.functions())
+    with engine.exclusively():
+        return write_snapshot(
+            files or FileSystem(), Path(path), engine.databases, snapshot_aux(engine), progress, engine.functions()
+        )
+
+
+def snapshot_aux(engine: Engine) -> dict[bytes, bytes]:
+    """What a snapshot of an engine says about itself."""
+    return {
+        b"redis-ver": REDIS_VERSION.encode(),
+        b"redis-bits": b"64",
+        b"ctime": b"%d" % (engine.now() // 1000),
+        b"aof-base": b"0",
+    }
