@@ -91,6 +91,8 @@ class Gate:
                         raise ReplyError(texts.NO_AUTH)
                 elif user is not None and not user.everything and "no_auth" not in command.flags:
                     self.permit(session, command, args)
+            if self._engine.replication.too_few and self._writes(session, command):
+                raise ReplyError(texts.TOO_FEW_REPLICAS)
             if self._engine.memory.limit and not self._engine.memory.make_room():
                 self._refuse_growth(session, command)
         except ReplyError as error:
@@ -113,6 +115,11 @@ class Gate:
                 grows = any(queued.grows for queued, _ in session.queue)
         if grows:
             raise ReplyError(texts.OUT_OF_MEMORY)
+
+    def _writes(self, session: Session, command: Command) -> bool:
+        if command.name == b"exec":
+            return any(queued.writes for queued, _ in session.queue or ())
+        return command.writes
 
     def permit(self, session: Session, command: Command, args: Args, *, where: str = "toplevel") -> None:
         """Check a command against the rules of the session's user.

@@ -98,6 +98,15 @@ class Replication:
         self.refused_parts = 0
         self._database: int | None = None
         self._waits: list[tuple[Waiter, int, int]] = []
+        #: How many min-replicas-to-write asks for.
+        self.needed = 0
+        for name in ("min-replicas-to-write", "min-replicas-max-lag"):
+            engine.settings.obey(name, self._obey)
+        self._obey()
+
+    def _obey(self) -> None:
+        settings = self._engine.settings
+        self.needed = settings.number("min-replicas-to-write") if settings.number("min-replicas-max-lag") else 0
 
     def __bool__(self) -> bool:
         return bool(self.replicas)
@@ -195,6 +204,11 @@ class Replication:
             for replica in self.replicas.values()
             if replica.answers and replica.state == "online" and replica.lag > seconds
         ]
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are fewer replicas than min-replicas-to-write asks for, so that nobody may write."""
+        return bool(self.needed) and self.good() < self.needed
 
     def good(self) -> int:
         """How many replicas follow closely enough for min-replicas-to-write."""

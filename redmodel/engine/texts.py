@@ -282,6 +282,7 @@ HELLO_NO_AUTH = (
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option "
     "can be used to authenticate the client and select the RESP protocol version at the same time"
 )
+TOO_FEW_REPLICAS = "NOREPLICAS Not enough good replicas to write."
 OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
 NO_LOG = "ERR this engine has no log to rewrite: its data is in memory only"
 REWRITING = "ERR Background append only file rewriting already in progress"

@@ -91,7 +91,9 @@ def _take(configuration: Configuration, line: Line, name: str, words: list[str])
         if name in _REFUSED and value == "yes":
             raise SettingError(name, _REFUSED[name])
         if name in ("replicaof", "slaveof") and value != "no one":
-            reason = "this server can have replicas, and can't be one" if len(words) == 2 else "wrong number of arguments"
+            reason = (
+                "this server can have replicas, and can't be one" if len(words) == 2 else "wrong number of arguments"
+            )
             raise SettingError(name, reason)
         if name == "dir":
             os.chdir(words[0])

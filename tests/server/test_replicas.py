@@ -292,3 +292,26 @@ def both_words(client: redis.Redis) -> Iterator[Callable[[str], tuple[object, ob
     with servers.running(binary, tcp=False) as server, redis.Redis(unix_socket_path=server.socket_path) as real:
         one, other = real.connection_pool.get_connection(), client.connection_pool.get_connection()
         yield lambda line: (said(one, line), said(other, line))
+
+
+def test_writes_wait_for_enough_replicas(client: redis.Redis, serving: Server) -> None:
+    client.set("x", 1)
+    client.config_set("min-replicas-to-write", 1)
+    assert client.info("replication")["min_slaves_good_slaves"] == 0
+    refusal = "Not enough good replicas to write"
+    for line in (
+        ("SET", "x", 2),
+        ("EVAL", "return redis.call('SET', 'x', 2)", 0),
+        ("EVAL", "#!lua\nreturn redis.call('GET', 'x')", 0),
+    ):
+        with pytest.raises(redis.ResponseError, match=refusal):
+            client.execute_command(*line)
+    pipeline = client.pipeline().set("x", 2)
+    with pytest.raises(redis.ResponseError, match=refusal):
+        pipeline.execute()
+    assert client.eval("return redis.call('GET', 'x')", 0) == b"1"
+    assert client.eval("#!lua flags=no-writes\nreturn redis.call('GET', 'x')", 0) == b"1"
+    follower = Follower(serving.port)
+    eventually(lambda: client.info("replication")["slave0"]["state"] == "online")
+    assert client.set("x", 2)
+    follower.close()

@@ -273,7 +273,7 @@ def _stats(context: Context) -> Lines:
 def _replication(context: Context) -> Lines:
     settings, replication = context.engine.settings, context.engine.replication
     lines: Lines = {"role": "master", "connected_slaves": len(replication.replicas)}
-    if settings.number("min-replicas-to-write") and settings.number("min-replicas-max-lag"):
+    if replication.needed:
         lines["min_slaves_good_slaves"] = replication.good()
     for number, replica in enumerate(replication.replicas.values()):
         host, port = replica.place

@@ -45,6 +45,8 @@ class Running:
         self.killed = False
         self.wrote = False
         self.full = False
+        #: There are too few replicas for it to write.
+        self.lonely = False
         self.read_only = read_only or kind.reads_only
         self.procedure = ProcedureContext(context, context.engine.commands, read_only=self.read_only)
 
@@ -143,6 +145,9 @@ class Scripting:
         running.full = bool(memory.limit) and running.kind.heeds_memory and not memory.make_room()
         if running.full and running.kind.flags is not None and not running.kind.reads_only:
             raise ReplyError(texts.OUT_OF_MEMORY)
+        running.lonely = self._engine.replication.too_few
+        if running.lonely and running.kind.flags is not None and not running.kind.reads_only:
+            raise ReplyError(texts.TOO_FEW_REPLICAS)
         before, self.running = self.running, running
         self._looked = running.began
         self._warned = False
@@ -179,6 +184,8 @@ class Scripting:
             self._permit(running, command, words)
             if running.full and command.grows and not running.wrote:
                 raise ReplyError(texts.OUT_OF_MEMORY)
+            if running.lonely and command.writes and not running.wrote:
+                raise ReplyError(texts.TOO_FEW_REPLICAS)
             if command.writes:
                 running.wrote = True
             reply = running.procedure.run(command, words)
