@@ -1,7 +1,7 @@
 """Features against each other: references with rules, what is unique together, computed, versioned, and expires.
 
-Random verbs, transactions and bulk writes by two handles. After each batch nothing has drifted: the indexes give what the
-records say, what is unique is held once, and what is computed follows from its fields.
+Random verbs, transactions and bulk writes by two handles. After each batch nothing has drifted: the indexes give what
+the records say, what is unique is held once, and what is computed follows from its fields.
 """
 
 from __future__ import annotations

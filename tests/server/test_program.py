@@ -195,7 +195,7 @@ def test_a_file_stdin_and_options_count_in_this_order(place: Path) -> None:
         ("save 1", "Invalid save parameters"),
         ("dir /nonexistent", "No such file or directory"),
         ("replicaof a", "wrong number of arguments"),
-        ("replicaof a 1", "can have replicas, and can't be one"),
+        ("replicaof a 1", "this server can have replicas, and can't be one"),
         ("cluster-enabled yes", "there is no cluster mode"),
         ("unixsocketperm 999", "argument couldn't be parsed as an octal number"),
         ('requirepass "a', "Unbalanced quotes in configuration line"),
