@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
-from redmodel.model import FieldRef, path_of
+from redmodel.model import FieldRef
 from redmodel.plan import aggregate
 from redmodel.plan.find import Selection
 
@@ -14,12 +14,12 @@ W = TypeVar("W")
 
 
 class _Grouped(Generic[V]):
-    __slots__ = ("_executor", "_path", "_selection")
+    __slots__ = ("_executor", "_field", "_selection")
 
     def __init__(self, executor: Any, selection: Selection[Any], field: FieldRef[V]) -> None:
         self._executor = executor
         self._selection = selection
-        self._path = path_of(field)
+        self._field = field
 
 
 class Groups(_Grouped[V]):
@@ -33,7 +33,7 @@ class Groups(_Grouped[V]):
 
     def count(self) -> dict[V, int]:
         """Count the records of each group, the largest first."""
-        return run(aggregate.group_counts(self._selection, self._path), self._executor)
+        return run(aggregate.group_counts(self._selection, self._field), self._executor)
 
     @overload
     def sum(self, field: FieldRef[W | None]) -> dict[V, W]: ...
@@ -41,11 +41,11 @@ class Groups(_Grouped[V]):
     def sum(self, field: FieldRef[W]) -> dict[V, W]: ...
     def sum(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Sum a number of each group's records."""
-        return run(aggregate.group_measure(self._selection, self._path, path_of(field), "sum"), self._executor)
+        return run(aggregate.group_measure(self._selection, self._field, field, "sum"), self._executor)
 
     def avg(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Average a number of each group's records; None for a group without any."""
-        return run(aggregate.group_measure(self._selection, self._path, path_of(field), "avg"), self._executor)
+        return run(aggregate.group_measure(self._selection, self._field, field, "avg"), self._executor)
 
     @overload
     def min(self, field: FieldRef[W | None]) -> dict[V, W | None]: ...
@@ -53,7 +53,7 @@ class Groups(_Grouped[V]):
     def min(self, field: FieldRef[W]) -> dict[V, W | None]: ...
     def min(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Give the smallest number or time of each group's records; None for a group without any."""
-        return run(aggregate.group_measure(self._selection, self._path, path_of(field), "min"), self._executor)
+        return run(aggregate.group_measure(self._selection, self._field, field, "min"), self._executor)
 
     @overload
     def max(self, field: FieldRef[W | None]) -> dict[V, W | None]: ...
@@ -61,7 +61,7 @@ class Groups(_Grouped[V]):
     def max(self, field: FieldRef[W]) -> dict[V, W | None]: ...
     def max(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Give the largest number or time of each group's records; None for a group without any."""
-        return run(aggregate.group_measure(self._selection, self._path, path_of(field), "max"), self._executor)
+        return run(aggregate.group_measure(self._selection, self._field, field, "max"), self._executor)
 
 
 class AsyncGroups(_Grouped[V]):
@@ -75,7 +75,7 @@ class AsyncGroups(_Grouped[V]):
 
     async def count(self) -> dict[V, int]:
         """Count the records of each group, the largest first."""
-        return await run_async(aggregate.group_counts(self._selection, self._path), self._executor)
+        return await run_async(aggregate.group_counts(self._selection, self._field), self._executor)
 
     @overload
     async def sum(self, field: FieldRef[W | None]) -> dict[V, W]: ...
@@ -83,15 +83,11 @@ class AsyncGroups(_Grouped[V]):
     async def sum(self, field: FieldRef[W]) -> dict[V, W]: ...
     async def sum(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Sum a number of each group's records."""
-        return await run_async(
-            aggregate.group_measure(self._selection, self._path, path_of(field), "sum"), self._executor
-        )
+        return await run_async(aggregate.group_measure(self._selection, self._field, field, "sum"), self._executor)
 
     async def avg(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Average a number of each group's records; None for a group without any."""
-        return await run_async(
-            aggregate.group_measure(self._selection, self._path, path_of(field), "avg"), self._executor
-        )
+        return await run_async(aggregate.group_measure(self._selection, self._field, field, "avg"), self._executor)
 
     @overload
     async def min(self, field: FieldRef[W | None]) -> dict[V, W | None]: ...
@@ -99,9 +95,7 @@ class AsyncGroups(_Grouped[V]):
     async def min(self, field: FieldRef[W]) -> dict[V, W | None]: ...
     async def min(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Give the smallest number or time of each group's records; None for a group without any."""
-        return await run_async(
-            aggregate.group_measure(self._selection, self._path, path_of(field), "min"), self._executor
-        )
+        return await run_async(aggregate.group_measure(self._selection, self._field, field, "min"), self._executor)
 
     @overload
     async def max(self, field: FieldRef[W | None]) -> dict[V, W | None]: ...
@@ -109,6 +103,4 @@ class AsyncGroups(_Grouped[V]):
     async def max(self, field: FieldRef[W]) -> dict[V, W | None]: ...
     async def max(self, field: FieldRef[Any]) -> dict[V, Any]:
         """Give the largest number or time of each group's records; None for a group without any."""
-        return await run_async(
-            aggregate.group_measure(self._selection, self._path, path_of(field), "max"), self._executor
-        )
+        return await run_async(aggregate.group_measure(self._selection, self._field, field, "max"), self._executor)

@@ -10,7 +10,7 @@ from redmodel.database.bulk import run_bulk, run_bulk_async
 from redmodel.database.driver import AsyncExecutor, Executor, run, run_async
 from redmodel.database.groups import AsyncGroups, Groups
 from redmodel.errors import QueryError
-from redmodel.model import Condition, FieldRef, Order, order_of, path_of
+from redmodel.model import Condition, FieldRef, Order, order_of
 from redmodel.model.refs import Reference
 from redmodel.plan import aggregate, projection
 from redmodel.plan import find as plans
@@ -180,11 +180,11 @@ class Query(_Builder[R]):
     def sum(self, field: FieldRef[A]) -> A: ...
     def sum(self, field: FieldRef[Any]) -> Any:
         """Sum an indexed number of all the records, exactly; zero where there is none: one round trip."""
-        return run(aggregate.find_sum(self._selection, path_of(field)), self._executor)
+        return run(aggregate.find_sum(self._selection, field), self._executor)
 
     def avg(self, field: FieldRef[Any]) -> Any:
         """Average an indexed number of all the records, None where there is none: one round trip."""
-        return run(aggregate.find_average(self._selection, path_of(field)), self._executor)
+        return run(aggregate.find_average(self._selection, field), self._executor)
 
     @overload
     def min(self, field: FieldRef[A | None]) -> A | None: ...
@@ -192,7 +192,7 @@ class Query(_Builder[R]):
     def min(self, field: FieldRef[A]) -> A | None: ...
     def min(self, field: FieldRef[Any]) -> Any:
         """Return the smallest value of a field that can be ordered by, None where there is none: one round trip."""
-        return run(aggregate.find_least(self._selection, path_of(field), descending=False), self._executor)
+        return run(aggregate.find_least(self._selection, field, descending=False), self._executor)
 
     @overload
     def max(self, field: FieldRef[A | None]) -> A | None: ...
@@ -200,7 +200,7 @@ class Query(_Builder[R]):
     def max(self, field: FieldRef[A]) -> A | None: ...
     def max(self, field: FieldRef[Any]) -> Any:
         """Return the largest value of a field that can be ordered by, None where there is none: one round trip."""
-        return run(aggregate.find_least(self._selection, path_of(field), descending=True), self._executor)
+        return run(aggregate.find_least(self._selection, field, descending=True), self._executor)
 
     @overload
     def distinct(self, field: FieldRef[A | None]) -> list[A]: ...
@@ -208,18 +208,18 @@ class Query(_Builder[R]):
     def distinct(self, field: FieldRef[A]) -> list[A]: ...
     def distinct(self, field: FieldRef[Any]) -> list[Any]:
         """Return the different values of an indexed field, in their order: one round trip."""
-        return run(aggregate.find_distinct(self._selection, path_of(field)), self._executor)
+        return run(aggregate.find_distinct(self._selection, field), self._executor)
 
     def facets(self, *fields: FieldRef[Any]) -> dict[str, dict[Any, int]]:
         """Count the records by the values of several fields at once, the most frequent first: one round trip."""
-        return run(aggregate.find_facets(self._selection, [path_of(field) for field in fields]), self._executor)
+        return run(aggregate.find_facets(self._selection, fields), self._executor)
 
     def histogram(self, field: FieldRef[A], width: float | timedelta, *, start: A | None = None) -> dict[A, int]:
         """Count the records by steps of a number or time, from ``start`` (else zero, or 1970): one round trip.
 
         The keys are the lower ends of the steps that hold records, in order.
         """
-        return run(aggregate.find_histogram(self._selection, path_of(field), width, start), self._executor)
+        return run(aggregate.find_histogram(self._selection, field, width, start), self._executor)
 
     def group_by(self, field: FieldRef[A]) -> Groups[A]:
         """Group the records by the values of an indexed field; then ``count``, ``sum``, ``avg``, ``min`` or ``max``."""
@@ -340,11 +340,11 @@ class AsyncQuery(_Builder[R]):
     async def sum(self, field: FieldRef[A]) -> A: ...
     async def sum(self, field: FieldRef[Any]) -> Any:
         """Sum an indexed number of all the records, exactly; zero where there is none: one round trip."""
-        return await run_async(aggregate.find_sum(self._selection, path_of(field)), self._executor)
+        return await run_async(aggregate.find_sum(self._selection, field), self._executor)
 
     async def avg(self, field: FieldRef[Any]) -> Any:
         """Average an indexed number of all the records, None where there is none: one round trip."""
-        return await run_async(aggregate.find_average(self._selection, path_of(field)), self._executor)
+        return await run_async(aggregate.find_average(self._selection, field), self._executor)
 
     @overload
     async def min(self, field: FieldRef[A | None]) -> A | None: ...
@@ -352,7 +352,7 @@ class AsyncQuery(_Builder[R]):
     async def min(self, field: FieldRef[A]) -> A | None: ...
     async def min(self, field: FieldRef[Any]) -> Any:
         """Return the smallest value of a field that can be ordered by, None where there is none: one round trip."""
-        return await run_async(aggregate.find_least(self._selection, path_of(field), descending=False), self._executor)
+        return await run_async(aggregate.find_least(self._selection, field, descending=False), self._executor)
 
     @overload
     async def max(self, field: FieldRef[A | None]) -> A | None: ...
@@ -360,7 +360,7 @@ class AsyncQuery(_Builder[R]):
     async def max(self, field: FieldRef[A]) -> A | None: ...
     async def max(self, field: FieldRef[Any]) -> Any:
         """Return the largest value of a field that can be ordered by, None where there is none: one round trip."""
-        return await run_async(aggregate.find_least(self._selection, path_of(field), descending=True), self._executor)
+        return await run_async(aggregate.find_least(self._selection, field, descending=True), self._executor)
 
     @overload
     async def distinct(self, field: FieldRef[A | None]) -> list[A]: ...
@@ -368,20 +368,18 @@ class AsyncQuery(_Builder[R]):
     async def distinct(self, field: FieldRef[A]) -> list[A]: ...
     async def distinct(self, field: FieldRef[Any]) -> list[Any]:
         """Return the different values of an indexed field, in their order: one round trip."""
-        return await run_async(aggregate.find_distinct(self._selection, path_of(field)), self._executor)
+        return await run_async(aggregate.find_distinct(self._selection, field), self._executor)
 
     async def facets(self, *fields: FieldRef[Any]) -> dict[str, dict[Any, int]]:
         """Count the records by the values of several fields at once, the most frequent first: one round trip."""
-        return await run_async(
-            aggregate.find_facets(self._selection, [path_of(field) for field in fields]), self._executor
-        )
+        return await run_async(aggregate.find_facets(self._selection, fields), self._executor)
 
     async def histogram(self, field: FieldRef[A], width: float | timedelta, *, start: A | None = None) -> dict[A, int]:
         """Count the records by steps of a number or time, from ``start`` (else zero, or 1970): one round trip.
 
         The keys are the lower ends of the steps that hold records, in order.
         """
-        return await run_async(aggregate.find_histogram(self._selection, path_of(field), width, start), self._executor)
+        return await run_async(aggregate.find_histogram(self._selection, field, width, start), self._executor)
 
     def group_by(self, field: FieldRef[A]) -> AsyncGroups[A]:
         """Group the records by the values of an indexed field; then ``count``, ``sum``, ``avg``, ``min`` or ``max``."""

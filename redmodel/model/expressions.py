@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 from redmodel.errors import QueryError
@@ -126,12 +126,21 @@ class Order:
     path: str
     descending: bool = False
     model: type[Any] | None = field(default=None, compare=False, repr=False)
+    nulls: Literal["first", "last"] = "last"
 
     def __neg__(self) -> Order:
-        return Order(self.path, not self.descending, self.model)
+        return replace(self, descending=not self.descending)
 
     def __pos__(self) -> Order:
         return self
+
+    def nulls_first(self) -> Order:
+        """The same order, in which records without a value come first."""
+        return replace(self, nulls="first")
+
+    def nulls_last(self) -> Order:
+        """The same order, in which records without a value come last, as they do where nothing is said."""
+        return replace(self, nulls="last")
 
 
 class FieldRef(Generic[V]):
@@ -169,9 +178,7 @@ class FieldRef(Generic[V]):
 
     def in_(self, values: Iterable[V]) -> Condition:
         """The value is one of ``values``; no values, no records."""
-        if isinstance(values, str | bytes):
-            raise QueryError(f"{self._redmodel_path}.in_() takes several values, as a list; got one {type(values)}.")
-        return self._compare("in", tuple(values))
+        return self._compare("in", self._several("in_", values))
 
     def not_in(self, values: Iterable[V]) -> Condition:
         """The value is none of ``values``."""
@@ -205,11 +212,66 @@ class FieldRef(Generic[V]):
         """The collection holds ``item``."""
         return self._compare("==", item)
 
+    @overload
+    def any_of(self: FieldRef[list[W]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[list[W] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[set[W]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[set[W] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[frozenset[W]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[frozenset[W] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[tuple[W, ...]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self: FieldRef[tuple[W, ...] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def any_of(self, values: Iterable[V]) -> Condition: ...
+    def any_of(self, values: Iterable[Any]) -> Condition:
+        """The collection holds at least one of ``values``; of a single value the same as ``in_``."""
+        return self._compare("in", self._several("any_of", values))
+
+    @overload
+    def all_of(self: FieldRef[list[W]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[list[W] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[set[W]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[set[W] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[frozenset[W]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[frozenset[W] | None], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[tuple[W, ...]], values: Iterable[W]) -> Condition: ...
+    @overload
+    def all_of(self: FieldRef[tuple[W, ...] | None], values: Iterable[W]) -> Condition: ...
+    def all_of(self, values: Iterable[Any]) -> Condition:
+        """The collection holds every one of ``values``; no values, all records."""
+        return And(tuple(self._compare("==", value) for value in self._several("all_of", values)))
+
+    def _several(self, verb: str, values: Iterable[Any]) -> tuple[Any, ...]:
+        if isinstance(values, str | bytes):
+            raise QueryError(f"{self._redmodel_path}.{verb}() takes several values, as a list; got one {type(values)}.")
+        return tuple(values)
+
     def __neg__(self) -> Order:
         return Order(self._redmodel_path, True, self._redmodel_model)
 
     def __pos__(self) -> Order:
         return Order(self._redmodel_path, False, self._redmodel_model)
+
+    def nulls_first(self) -> Order:
+        """The order by this field in which records without a value come first; ``-`` in front turns its direction."""
+        return (+self).nulls_first()
+
+    def nulls_last(self) -> Order:
+        """The order by this field in which records without a value come last."""
+        return (+self).nulls_last()
 
     __hash__ = object.__hash__
 
@@ -226,7 +288,9 @@ class FieldRef(Generic[V]):
         return Compare(self._redmodel_path, op, value, self._redmodel_model)
 
 
-METHOD_NAMES = frozenset({"in_", "not_in", "between", "is_null", "contains"})
+METHOD_NAMES = frozenset(
+    {"in_", "not_in", "between", "is_null", "contains", "any_of", "all_of", "nulls_first", "nulls_last"}
+)
 
 
 def path_of(reference: FieldRef[Any]) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 from redmodel.errors import QueryError, ReplyError
-from redmodel.model import Index, Order, Schema, schema_of
+from redmodel.model import FieldRef, Index, Order, Schema, schema_of
 from redmodel.model.tokens import NULL, date_number, score_of, token_of
 from redmodel.plan.commands import procedure
 from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.fields import own_path
 from redmodel.plan.find import Selection, find_first
 from redmodel.plan.program import Program
 from redmodel.plan.projection import values
@@ -19,6 +20,9 @@ from redmodel.plan.refusal import explain_query
 from redmodel.procedures import AGGREGATE, AGGREGATE_RICH
 
 R = TypeVar("R")
+
+Named: TypeAlias = "FieldRef[Any] | str"
+"""A field as a query names it."""
 
 GROUPS = 10_000
 """Groups that one answer may have, so that no reply is unbounded."""
@@ -48,49 +52,49 @@ class _Question(NamedTuple):
     measure: Index | None = None
 
 
-def find_least(selection: Selection[Any], path: str, *, descending: bool) -> Plan[Any]:
+def find_least(selection: Selection[Any], field: Named, *, descending: bool) -> Plan[Any]:
     """The smallest value of a field (or the largest), None where no record has one: one round trip."""
-    field = _field(selection, path)
-    if field.many:
-        raise QueryError(f"{selection.model.__name__}.{path} has several values in a record, which have no order")
-    ordered = selection.ordered((Order(path, descending),)).project(values(selection.model, [path]))
+    index = _field(selection, field)
+    if index.many:
+        raise QueryError(f"{selection.model.__name__}.{index.path} has several values in a record, which have no order")
+    ordered = selection.ordered((Order(index.path, descending),)).project(values(selection.model, [index.path]))
     found = yield from find_first(ordered)
     return None if found is None else found[0]
 
 
-def find_sum(selection: Selection[Any], path: str) -> Plan[Any]:
+def find_sum(selection: Selection[Any], field: Named) -> Plan[Any]:
     """The sum of a field's values; of none of them zero: one round trip."""
-    index = _measure(selection, path, "sum")
+    index = _measure(selection, field, "sum")
     groups = yield from _ask(selection, _Question(measure=index))
     return groups[0].sum if groups else _zero(index)
 
 
-def find_average(selection: Selection[Any], path: str) -> Plan[Any]:
+def find_average(selection: Selection[Any], field: Named) -> Plan[Any]:
     """The mean of a field's values, None where there is none: one round trip."""
-    groups = yield from _ask(selection, _Question(measure=_measure(selection, path, "averaged")))
+    groups = yield from _ask(selection, _Question(measure=_measure(selection, field, "averaged")))
     return _average(groups[0]) if groups else None
 
 
-def find_distinct(selection: Selection[Any], path: str) -> Plan[list[Any]]:
+def find_distinct(selection: Selection[Any], field: Named) -> Plan[list[Any]]:
     """The different values of a field, in their order where they have one: one round trip."""
-    index = _field(selection, path)
+    index = _field(selection, field)
     groups = yield from _ask(selection, _Question(index))
     return [group.value for group in groups if group.value is not None]
 
 
-def find_facets(selection: Selection[Any], paths: Sequence[str]) -> Plan[dict[str, dict[Any, int]]]:
+def find_facets(selection: Selection[Any], fields: Sequence[Named]) -> Plan[dict[str, dict[Any, int]]]:
     """For each of several fields, how many records have each value, the most frequent first: one round trip."""
-    questions = [_Question(_field(selection, path)) for path in paths]
-    answers = yield from _ask_all(selection, questions)
-    return {path: _counts(groups) for path, groups in zip(paths, answers, strict=True)}
+    indexes = [_field(selection, field) for field in fields]
+    answers = yield from _ask_all(selection, [_Question(index) for index in indexes])
+    return {index.path: _counts(groups) for index, groups in zip(indexes, answers, strict=True)}
 
 
 def find_histogram(
-    selection: Selection[Any], path: str, width: float | timedelta, start: object = None
+    selection: Selection[Any], field: Named, width: float | timedelta, start: object = None
 ) -> Plan[dict[Any, int]]:
     """How many records lie in each step of a number or time, by the lower end of the step: one round trip."""
-    index = _field(selection, path)
-    name = f"{selection.model.__name__}.{path}"
+    index = _field(selection, field)
+    name = f"{selection.model.__name__}.{index.path}"
     if index.kind != "range" or index.type_name not in ("int", "float", "date", "datetime"):
         raise QueryError(f"{name} has no steps: a histogram takes an indexed int, float, date or datetime")
     step = _width(index, name, width)
@@ -99,16 +103,16 @@ def find_histogram(
     return {group.value: group.records for group in groups if group.value is not None}
 
 
-def group_counts(selection: Selection[Any], path: str) -> Plan[dict[Any, int]]:
+def group_counts(selection: Selection[Any], field: Named) -> Plan[dict[Any, int]]:
     """How many records have each value of a field, the most frequent first: one round trip."""
-    groups = yield from _ask(selection, _Question(_field(selection, path)))
+    groups = yield from _ask(selection, _Question(_field(selection, field)))
     return _counts(groups)
 
 
-def group_measure(selection: Selection[Any], path: str, measure: str, verb: str) -> Plan[dict[Any, Any]]:
+def group_measure(selection: Selection[Any], field: Named, measure: Named, verb: str) -> Plan[dict[Any, Any]]:
     """For each value of a field, the ``sum``, ``avg``, ``min`` or ``max`` of another one: one round trip."""
     index = _measure(selection, measure, {"sum": "summed", "avg": "averaged"}.get(verb, "compared"))
-    groups = yield from _ask(selection, _Question(_field(selection, path), measure=index))
+    groups = yield from _ask(selection, _Question(_field(selection, field), measure=index))
     pick = {"sum": _sum, "avg": _average, "min": _least, "max": _most}[verb]
     return {group.value: pick(group) for group in groups}
 
@@ -136,14 +140,14 @@ def _counts(groups: Sequence[Group]) -> dict[Any, int]:
 # -- what may be asked -----------------------------------------------------------------------------------------------
 
 
-def _field(selection: Selection[Any], path: str) -> Index:
+def _field(selection: Selection[Any], field: Named) -> Index:
     schema: Schema[Any] = schema_of(selection.model)
-    return schema.index(path)
+    return schema.index(own_path(schema, field))
 
 
-def _measure(selection: Selection[Any], path: str, what: str) -> Index:
-    index = _field(selection, path)
-    name = f"{selection.model.__name__}.{path}"
+def _measure(selection: Selection[Any], field: Named, what: str) -> Index:
+    index = _field(selection, field)
+    name = f"{selection.model.__name__}.{index.path}"
     exact = index.type_name in ("int", "float", "timedelta") or index.places is not None
     if index.kind != "range" or not (exact or (what == "compared" and index.type_name in ("date", "datetime"))):
         decimals = (

@@ -27,6 +27,7 @@ from redmodel.model.partial import Partial
 from redmodel.model.program import Decoder
 from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
+from redmodel.plan.fields import refuse_foreign
 from redmodel.plan.prefetch import levels_of, prefetch
 from redmodel.plan.program import Program
 from redmodel.plan.projection import Projection
@@ -130,7 +131,10 @@ class Selection(Generic[R_co]):
 
     def order_by(self, *orders: Order) -> Selection[R_co]:
         """Order by these fields where the orders that are there end in a tie; QueryError if one has no order."""
-        Program(schema_of(self.model)).orders(orders)
+        schema = schema_of(self.model)
+        for order in orders:
+            refuse_foreign(schema, order.model, order.path)
+        Program(schema).orders(orders)
         return self._with(orders=self.orders + orders)
 
     def ordered(self, orders: tuple[Order, ...]) -> Selection[R_co]:
@@ -187,11 +191,7 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
     if depth > DEPTH:
         raise QueryError(f"these conditions are nested more than {DEPTH} deep: join many values with in_() instead")
     if isinstance(condition, FieldCondition):
-        if condition.model not in (schema.model, None) and not issubclass(schema.model, condition.model):
-            other = condition.model.__name__
-            raise QueryError(
-                f"{other}.{condition.path} is a field of {other}: a query of {schema.name} can't ask for it"
-            )
+        refuse_foreign(schema, condition.model, condition.path)
         schema.index(condition.path)
     elif isinstance(condition, Not):
         _check(condition.condition, schema, depth + 1)

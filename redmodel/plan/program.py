@@ -70,6 +70,8 @@ class Program:
             return self._node(inner.condition) if isinstance(inner, Not) else [b"~", *self._node(inner)]
         if isinstance(condition, And | Or):
             kind = type(condition)
+            if kind is And and not condition.conditions:
+                return [b"*"]
             children: list[Condition] = []
             for child in condition.conditions:
                 children.extend(child.conditions if isinstance(child, kind) else (child,))
@@ -147,6 +149,8 @@ class Program:
         words: list[bytes] = []
         for order in orders:
             direction = b"d" if order.descending else b"a"
+            if order.nulls == "first":
+                direction = direction.upper()
             if type(order) is not Order:
                 self.rich = True
                 words += (*ORDERS[type(order)](self, order), direction)
@@ -157,7 +161,7 @@ class Program:
             index = self._index(order.path)
             if index.kind == "range":
                 place = self._place(self.schema.side + index.path_bytes)
-                words += (b"?" if index.nullable else b"#", place, direction)
+                words += (b"?", place, direction) if index.nullable else (b"#", place, direction.lower())
             elif index.sortable and not self.schema.plugged(index.position):
                 words += (b"$", self.schema.stored_names[index.position], direction)
             else:

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias, cast
 from pydantic import BaseModel
 
 from redmodel.errors import QueryError
-from redmodel.model import FieldRef, Model, Schema, owner_of, path_of, reference, schema_of
+from redmodel.model import FieldRef, Model, Schema, reference, schema_of
+from redmodel.plan.fields import own_path
 
 Make: TypeAlias = Callable[[Any], Any]
 
@@ -72,9 +73,7 @@ def _paths(
 
 def _path(schema: Schema[Any], name: FieldRef[Any] | str, verb: str, whole: bool) -> tuple[str, ...]:
     if isinstance(name, FieldRef):
-        owner, path = owner_of(name), path_of(name)
-        if owner is not None and not issubclass(schema.model, owner):
-            raise QueryError(f"{owner.__name__}.{path} is a field of {owner.__name__}, not of {schema.name}")
+        path = own_path(schema, name)
         if "." in path and any(index.path == path and index.many for index in schema.indexes):
             raise QueryError(f"{schema.name}.{path} has a value for each item: name it as text for a list of them")
     elif isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]

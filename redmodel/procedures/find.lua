@@ -1,8 +1,9 @@
 -- Answers a query: which records meet the conditions, in which order, how many, and the rows of the first of them.
 -- ARGV: flags, offset, limit (-1: all), rows to read at most, columns (counted list), orders (counted list of triples:
 -- kind key-or-field direction; kinds: '#' a sorted set of every record, '?' one that may lack some, '$' a field's
--- text, '@' the id, '%' the id as a number, or one that another part adds), then the program. Further flags: 'c' count
--- only, 's' tell by what value of the first order each record stands where it does.
+-- text, '@' the id, '%' the id as a number, or one that another part adds; directions: 'a' up, 'd' down, 'A' and 'D' the same
+-- with those first that lack a value), then the program. Further flags: 'c' count only, 's' tell by what value of the first
+-- order each record stands where it does.
 -- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, and with 's' the values of all these.
 local offset, limit, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 at = 5
@@ -43,22 +44,25 @@ local function values_of(n, members)
   return found
 end
 
--- Sorts by the orders, then by id; records without a value come last.
+-- Sorts by the orders, then by id; records without a value come last where the direction does not say otherwise.
 local function arrange(members)
-  local values = {}
-  for n = 1, #orders, 3 do values[#values + 1] = values_of(n, members) end
+  local values, downs, firsts = {}, {}, {}
+  for n = 1, #orders, 3 do
+    local at, letter = #values + 1, orders[n + 2]
+    values[at], downs[at], firsts[at] = values_of(n, members), string.lower(letter) == 'd', (letter == 'A' or letter == 'D')
+  end
   local rows = {}
   for i = 1, #members do rows[i] = i end
-  local last_down = orders[#orders] == 'd'
+  local last_down = downs[#downs]
   table.sort(rows, function(a, b)
     for n = 1, #values do
       local x, y = values[n][a], values[n][b]
       if x ~= y then
-        if not x then return false end
-        if not y then return true end
+        if not x then return firsts[n] end
+        if not y then return not firsts[n] end
         local less
         if type(x) == 'number' then less = x < y else less = before(x, y) end
-        if orders[3 * n] == 'd' then return not less end
+        if downs[n] then return not less end
         return less
       end
     end
@@ -93,7 +97,7 @@ local first, last = offset + 1, limit < 0 and math.huge or offset + limit
 -- An order by one sorted set can be read off the set itself.
 local function from_order()
   if #orders ~= 3 or not (orders[1] == '#' or orders[1] == '?') then return end
-  local key, down, full = KEYS[tonumber(orders[2])], orders[3] == 'd', orders[1] == '#'
+  local key, down, full = KEYS[tonumber(orders[2])], string.lower(orders[3]) == 'd', orders[1] == '#'
   if root.kind == '#' and root.key == key and due == 0 and limit >= 0 then
     total = call('ZCOUNT', key, root.low, root.high)
     if down then
@@ -102,7 +106,7 @@ local function from_order()
       members = call('ZRANGEBYSCORE', key, root.low, root.high, 'LIMIT', offset, limit)
     end
     first, last = 1, limit
-  elseif root.kind == '*' and due == 0 and limit >= 0 and offset + limit <= call('ZCARD', key) then
+  elseif root.kind == '*' and string.find(orders[3], '%l') and due == 0 and limit >= 0 and offset + limit <= call('ZCARD', key) then
     total = call('SCARD', ids)
     members = call(down and 'ZREVRANGE' or 'ZRANGE', key, offset, offset + limit - 1)
     first, last = 1, limit

@@ -47,18 +47,20 @@ def _value_of(ctx: Context, kind: bytes, source: bytes, keys: list[bytes], recor
 
 
 def _arrange(ctx: Context, ids: Iterable[bytes], orders: list[bytes], keys: list[bytes], records: bytes) -> list[bytes]:
-    """Sort by the orders, then by id; records without a value come last."""
-    result = sorted(ids, reverse=orders[-1] == b"d")
+    """Sort by the orders, then by id; records without a value come last where the direction does not say otherwise."""
+    result = sorted(ids, reverse=orders[-1] in b"dD")
     for n in range(len(orders) - 3, -1, -3):
         kind, source, direction = orders[n : n + 3]
+        down = direction in b"dD"
         if kind == b"@":
-            result.sort(reverse=direction == b"d")
+            result.sort(reverse=down)
             continue
         value = _value_of(ctx, kind, source, keys, records)
         present = [(v, id) for id in result if (v := value(id)) is not None]
         absent = [id for id in result if value(id) is None] if len(present) < len(result) else []
-        present.sort(key=lambda pair: pair[0], reverse=direction == b"d")
-        result = [id for _, id in present] + absent
+        present.sort(key=lambda pair: pair[0], reverse=down)
+        there = [id for _, id in present]
+        result = absent + there if direction in b"AD" else there + absent
     return result
 
 
@@ -131,14 +133,14 @@ def _read_order(
     """An order by one sorted set can be read off the set itself: the page and the total, or None."""
     if len(orders) != 3 or orders[0] not in (b"#", b"?") or limit < 0:
         return None, 0
-    key, down, full = keys[int(orders[1]) - 1], orders[2] == b"d", orders[0] == b"#"
+    key, down, full = keys[int(orders[1]) - 1], orders[2] in b"dD", orders[0] == b"#"
     if isinstance(root, InRange) and root.key == key:
         total = ctx.call(b"ZCOUNT", key, root.low, root.high)
         name, low, high = (
             (b"ZREVRANGEBYSCORE", root.high, root.low) if down else (b"ZRANGEBYSCORE", root.low, root.high)
         )
         return ctx.call(name, key, low, high, b"LIMIT", b"%d" % offset, b"%d" % limit), total
-    if type(root) is All and limit and offset + limit <= ctx.call(b"ZCARD", key):
+    if type(root) is All and limit and orders[2] in b"ad" and offset + limit <= ctx.call(b"ZCARD", key):
         name = b"ZREVRANGE" if down else b"ZRANGE"
         return ctx.call(name, key, b"%d" % offset, b"%d" % (offset + limit - 1)), len(set_at(ctx, keys[0]))
     # Records that were written before the field was indexed are in no sorted set until they are saved whole.

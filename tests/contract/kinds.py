@@ -41,11 +41,12 @@ WORDS = [
 
 
 class Ordered(NamedTuple):
-    """One order of a query: the value of the field is turned into ``key``, and None of them stands last."""
+    """One order of a query: the value of the field is turned into ``key``; those without one stand last, or first."""
 
     order: Order
     key: Callable[[Any], Any]
     down: bool
+    nulls_first: bool = False
 
 
 class Kind:
@@ -89,7 +90,7 @@ class Equal(Kind):
 
     def ask_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
         wanted = [self.value(rng) for _ in range(rng.randrange(4))]
-        return field.in_(wanted), lambda value: value in wanted
+        return rng.choice([field.in_, field.any_of])(wanted), lambda value: value in wanted
 
     def ask_not_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
         wanted = [self.value(rng) for _ in range(rng.randrange(4))]
@@ -106,8 +107,9 @@ class Sorted(Equal):
         return value
 
     def order(self, rng: random.Random, field: Any) -> Ordered | None:
-        down = rng.random() < 0.5
-        return Ordered(-field if down else +field, self.key, down)
+        down, first = rng.random() < 0.5, rng.random() < 0.3
+        order = -field if down else +field
+        return Ordered(order.nulls_first() if first else order, self.key, down, first)
 
 
 class Ranged(Sorted):
@@ -269,6 +271,14 @@ class Many(Kind):
     def ask_contains(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
         wanted = self.item(rng)
         return field.contains(wanted), lambda value: value is not None and wanted in value
+
+    def ask_any_of(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = [self.item(rng) for _ in range(rng.randrange(4))]
+        return field.any_of(wanted), lambda value: value is not None and not set(wanted).isdisjoint(value)
+
+    def ask_all_of(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = [self.item(rng) for _ in range(rng.randrange(4))]
+        return field.all_of(wanted), lambda value: set(wanted) <= set(value or ())
 
     def ask_contains_not(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
         wanted = self.item(rng)

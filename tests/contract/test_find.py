@@ -190,6 +190,66 @@ def test_questions_that_cannot_be_answered(db: Any) -> None:
         db.find(User).order_by(User.tags).all()
 
 
+def test_another_models_field_is_refused_wherever_a_field_is_named(db: Any) -> None:
+    query, theirs = db.find(User), Session.token
+    for ask in (
+        lambda: query.where(theirs == "x"),
+        lambda: query.order_by(-theirs),
+        lambda: query.order_by((+theirs).nulls_first()),
+        lambda: query.sum(theirs),
+        lambda: query.avg(theirs),
+        lambda: query.min(theirs),
+        lambda: query.max(theirs),
+        lambda: query.distinct(theirs),
+        lambda: query.facets(User.age, theirs),
+        lambda: query.histogram(theirs, 5),
+        lambda: query.group_by(theirs).count(),
+        lambda: query.group_by(User.name).sum(theirs),
+        lambda: query.values(theirs),
+        lambda: query.only(theirs),
+        lambda: query.as_dicts(theirs),
+    ):
+        with pytest.raises(QueryError, match="Session"):
+            ask()
+
+
+def test_nulls_first_and_last(db: Any) -> None:
+    for n, score in enumerate([None, 2.0, 1.0, None]):
+        db.save(user(n, id=str(n), score=score, active=n < 2))
+    ids = [
+        [u.id for u in db.find(User).order_by(order)]
+        for order in (
+            User.score.nulls_first(),
+            -User.score.nulls_first(),
+            (-User.score).nulls_first(),
+            User.score.nulls_last(),
+            -User.score,
+        )
+    ]
+    assert ids == [list("0321"), list("3012"), list("3012"), list("2103"), list("1230")]
+    mixed = db.find(User).order_by(User.active, (-User.score).nulls_first())
+    assert [u.id for u in mixed] == list("3201") and [u.id for u in mixed.limit(2).offset(1)] == list("20")
+
+
+def test_any_of_and_all_of(db: Any) -> None:
+    for n, tags in enumerate([[], ["a"], ["a", "b"], ["b", "c"]]):
+        db.save(user(n, id=str(n), tags=tags))
+
+    def ids(condition: Condition) -> str:
+        return "".join(sorted(u.id for u in db.find(User, condition)))
+
+    assert (ids(User.tags.any_of(["a", "c"])), ids(User.tags.any_of([]))) == ("123", "")
+    assert (ids(User.tags.all_of(["a", "b"])), ids(User.tags.all_of([])), ids(~User.tags.all_of([]))) == (
+        "2",
+        "0123",
+        "",
+    )
+    assert ids(User.age.any_of([20, 22])) == "02"
+    for wrong in (User.tags.any_of, User.tags.all_of, User.name.in_):
+        with pytest.raises(QueryError, match="several values"):
+            wrong("abc")
+
+
 def test_a_query_asks_nothing_until_a_terminal(db: Any) -> None:
     before = db._executor.round_trips
     query = db.find(User, User.age > 3).order_by(-User.age).limit(3).offset(1).where(User.name == "A")

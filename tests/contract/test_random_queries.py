@@ -114,7 +114,8 @@ class World:
             keys = {record.id: key_of(order, record, name) for record in found}
             there = [record for record in found if keys[record.id] is not None]
             there.sort(key=lambda record: keys[record.id], reverse=order.down)
-            found = there + [record for record in found if keys[record.id] is None]
+            lacking = [record for record in found if keys[record.id] is None]
+            found = lacking + there if order.nulls_first else there + lacking
         return found
 
 
