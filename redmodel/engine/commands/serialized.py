@@ -18,6 +18,7 @@ from redmodel.errors import ReplyError
 TABLE = Table(
     ("DUMP", 2, "readonly", (1, 1, 1)),
     ("RESTORE", -4, "write denyoom", (1, 1, 1)),
+    ("RESTORE-ASKING", -4, "write denyoom asking", (1, 1, 1)),
 )
 
 
@@ -29,7 +30,7 @@ def dump(context: Context, args: Args) -> Reply:
     return None if value is None else payload.dump(value)
 
 
-@TABLE.handles("RESTORE")
+@TABLE.handles("RESTORE", "RESTORE-ASKING")
 def restore(context: Context, args: Args) -> Reply:
     from redmodel.engine.storage.rdb import payload
 
