@@ -73,7 +73,7 @@ def read(arguments: Sequence[str], stdin: TextIO) -> Configuration:
         elif name in _ELSEWHERE:
             raise BadConfig(line.number, line.text, f"{name} is not supported by this server")
         else:
-            if name == "save" and words not in ([""], []):
+            if name == "save" and words != [""]:
                 # The first line replaces the default, each further one adds to it.
                 words = [*(configuration.settings.shown("save").split() if saves else ()), *words]
             saves = saves or name == "save"
@@ -84,8 +84,6 @@ def read(arguments: Sequence[str], stdin: TextIO) -> Configuration:
 def _take(configuration: Configuration, line: Line, name: str, words: list[str]) -> None:
     settings = configuration.settings
     try:
-        if name in ("save", "client-output-buffer-limit") and not words:
-            raise SettingError(name, "wrong number of arguments")
         settings.read(name, words)
         value = " ".join(words).lower()
         if name in _REFUSED and value == "yes":

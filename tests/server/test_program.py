@@ -142,9 +142,11 @@ def test_a_file_stdin_and_options_count_in_this_order(place: Path) -> None:
     (place / "more.conf").write_text("maxmemory 30mb\n")
     conf = place / "redis.conf"
     conf.write_text(
-        f"# a comment\n\nport 0\nunixsocket {place}/s\nlogfile '{place}/log'\ndir \"{place}\"\nsave 60 1\nsave 30 2\n"
+        f"# a comment\n\nport 0\nunixsocket {place}/s\nlogfile '{place}/log'\ndir \"{place}\"\n"
+        "save\nsave 60 1\nsave 30 2\nsave\n"
         f'maxmemory 10mb\ntimeout 5\nrequirepass "\\x61 b"\ninclude {place}/more.conf\n'
-        "client-output-buffer-limit pubsub 1mb 1mb 1\nuser ada on nopass ~* +@all -flushall\n"
+        "client-output-buffer-limit\nclient-output-buffer-limit pubsub 1mb 1mb 1\n"
+        "user ada on nopass ~* +@all -flushall\n"
     )
     serving = Serving.__new__(Serving)
     serving.directory, serving.socket, serving.log = place, str(place / "s"), place / "log"
