@@ -45,6 +45,8 @@ def keys_of(name: str, args: Args) -> list[Key] | None:
         if places is None:
             return None
         flags = frozenset(spec["flags"])
+        if "not_key" in flags:  # the channel of a shard: only a cluster asks where it is
+            continue
         found += [Key(at, flags) for at in places]
     return found
 

@@ -34,7 +34,7 @@ from redmodel.engine.snapshot import SharingContext, Snapshot
 from redmodel.engine.statistics import Statistics
 from redmodel.engine.tracking import Tracking
 from redmodel.engine.values.encodings import Limits
-from redmodel.engine.waiting import NotYet, Suspended, Waiters
+from redmodel.engine.waiting import Suspended, Waiters
 from redmodel.errors import ReplyError, StorageError
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ class Engine:
         self.waits: bool = getattr(storage, "fsync", "") == "always"
         #: How the tasks of event loops wait together; theirs to fill.
         self.commits: object = None
-        self._owed = 0  # the position in the log that the running command must wait for
+        #: The position in the log that the running command must wait for; 0 for none.
+        self.owed = 0
         self._deferring = False  # somebody else waits for it
         if storage is not None:
             replay(self._context, self.commands, storage)
@@ -160,7 +161,7 @@ class Engine:
             if session.gated and self._must_queue(session, command, args):
                 return self._enqueue(session, command, args)
             if context.session is not session:
-                self._adopt(session)
+                self.adopt(session)
             context.moment = 0
             try:
                 if session.counted:
@@ -171,7 +172,7 @@ class Engine:
             finally:
                 if context.changed:
                     if context.logging:
-                        self._settle(args)
+                        self.settle(args)
                     else:
                         context.changed = False
                         self.saves.changes += 1
@@ -179,11 +180,11 @@ class Engine:
                     self._flush()
                 if context.heeded:
                     if self.waiters.ready:
-                        self._serve()
+                        self.waiters.serve(self, context)
                     if self.tracking:
                         self.tracking.broadcast()
-                if self._owed and not self._deferring:
-                    position, self._owed = self._owed, 0
+                if self.owed and not self._deferring:
+                    position, self.owed = self.owed, 0
         finally:
             try:
                 self._release()
@@ -214,7 +215,7 @@ class Engine:
                 reply = error
             finally:
                 self._deferring = False
-            position, self._owed = self._owed, 0
+            position, self.owed = self.owed, 0
         return reply, position
 
     def wait(self, position: int) -> None:
@@ -325,11 +326,11 @@ class Engine:
                 if database.due or database.field_due:
                     context.database = database
                     gone += context.expire_due(most)
-            self._adopt(context.session)
+            self.adopt(context.session)
             if context.effects:
                 self._flush()
             if self.waiters.ready:
-                self._serve()
+                self.waiters.serve(self, context)
             if self.tracking:
                 self.tracking.broadcast()
             return gone
@@ -364,7 +365,7 @@ class Engine:
             context = self._context
             context.moment = 0
             yield context
-            position, self._owed = self._owed, 0
+            position, self.owed = self.owed, 0
         if position:
             self.wait(position)
 
@@ -444,7 +445,7 @@ class Engine:
         self.waits = False
         self._use({name: command.refused(reason, reads=True) for name, command in self._table.items()})
 
-    def _adopt(self, session: Session) -> None:
+    def adopt(self, session: Session) -> None:
         """Make a session the one whose commands run."""
         if not 0 <= session.db < len(self.databases):
             raise ReplyError(texts.DB_RANGE)
@@ -492,7 +493,7 @@ class Engine:
         session.queue.append((command, list(args)))
         return QUEUED
 
-    def _settle(self, args: Args) -> None:
+    def settle(self, args: Args) -> None:
         """Close the account of a command that changed something, and hand its effects to the storage."""
         context = self._context
         context.collect(args)
@@ -512,7 +513,11 @@ class Engine:
             seconds: how long other threads are let in.
         """
         kept = context.state()
-        waiting, self._deferring, self._owed = (self._deferring, self._owed), False, 0
+        waiting, self._deferring, self.owed = (self._deferring, self.owed), False, 0
+        ready, self.waiters.ready = (
+            self.waiters.ready,
+            {},
+        )  # who waits for what the script has changed is asked behind it
         commands, self.commands = self.commands, busy_commands(self.commands, function=self.scripting.runs_function)
         try:
             for each in list(self.scripting.meanwhile):
@@ -521,7 +526,8 @@ class Engine:
                 Condition(self._lock).wait(seconds)  # which lets go of the lock, however often it is held
         finally:
             self.commands = commands
-            self._deferring, self._owed = waiting
+            self._deferring, self.owed = waiting
+            self.waiters.ready = {**ready, **self.waiters.ready}
             context.restore(kept)
 
     def _use(self, table: dict[bytes, Command]) -> None:
@@ -532,33 +538,6 @@ class Engine:
         """Let commands be watched from now on, or not, as there are monitors and tracked sessions or not."""
         self.commands = self.observers.table(self._table)
         self._context.reckon()
-
-    def _serve(self) -> None:
-        """Ask those who wait for keys that were changed, the first to come first; their answers may change others."""
-        context, waiters = self._context, self.waiters
-        while waiters.ready:
-            ready, waiters.ready = waiters.ready, {}
-            for waiter, key in [(waiter, where[1]) for where in ready for waiter in waiters.queue(*where)]:
-                if waiter.done:
-                    continue
-                self._adopt(waiter.session)
-                context.may_wait = False
-                try:
-                    reply: Reply | NotYet = waiter.attempt(context, key)
-                except ReplyError as error:
-                    reply = error
-                finally:
-                    context.may_wait = True
-                if context.changed and context.logging:
-                    try:
-                        self._settle(())
-                    except ReplyError as error:
-                        reply = error
-                    waiter.position = self._owed
-                context.changed = False
-                if not isinstance(reply, NotYet):
-                    waiter.finish(reply)
-        context.reckon()
 
     def _flush(self) -> None:
         """Hand the collected effects to the storage as one unit."""
@@ -577,7 +556,7 @@ class Engine:
         try:
             position = self._storage.append(unit)
             if position and owed:
-                self._owed = position
+                self.owed = position
         except StorageError as error:
             # What is in memory stays readable; nothing more is acknowledged, so nothing more can be lost silently.
             self._refuse_writes(str(error))

@@ -90,7 +90,7 @@ class Gate:
                     if "no_auth" not in command.flags:
                         raise ReplyError(texts.NO_AUTH)
                 elif user is not None and not user.everything and "no_auth" not in command.flags:
-                    self.permit(session, command, args)
+                    self.permit(session, command, args, where="toplevel" if session.queue is None else "multi")
             if self._engine.replication.too_few and self._writes(session, command):
                 raise ReplyError(texts.TOO_FEW_REPLICAS)
             if self._engine.memory.limit and not self._engine.memory.make_room():

@@ -61,6 +61,8 @@ class Memory:
             for database in self._engine.databases:
                 database.sizes.clear()
         self._context.reckon()
+        if self.limit:
+            self.make_room()
 
     @property
     def moment(self) -> int:
@@ -164,7 +166,7 @@ class Memory:
         self._engine.statistics.evicted += 1
         context = self._context
         if context.heeded:
-            context.heed(database, key)
+            context.heed(database, key, b"evicted")
         self.changed.discard((database.number, key))
         if context.logging:
             context.effects.append((database.number, (b"DEL", key)))

@@ -66,7 +66,7 @@ class ProcedureContext:
             raise ReplyError(texts.SCRIPT_UNKNOWN_COMMAND)
         if not command.minimum <= len(args) <= command.maximum or (command.subcommands and len(args) == 1):
             raise ReplyError(texts.SCRIPT_ARITY)
-        if command.noscript:
+        if command.noscript and not self._context.engine.scripting.call_anything:
             raise ReplyError(texts.SCRIPT_NOT_ALLOWED)
         if self._read_only and (command.writes or command.may_replicate):
             raise ReplyError(texts.SCRIPT_READ_ONLY)

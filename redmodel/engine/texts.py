@@ -151,6 +151,7 @@ SCRIPT_NO_ARGUMENTS = "ERR Please specify at least one argument for this redis l
 SCRIPT_ARGUMENT_TYPE = "ERR Lua redis lib command arguments must be strings or integers"
 SCRIPT_WRITES_IN_RO = "ERR Can not execute a script with write flag using *_ro command."
 SCRIPT_KILLED = "ERR Script killed by user with SCRIPT KILL..."
+LIBRARY_TIMEOUT = "ERR FUNCTION LOAD timeout"
 LIBRARY_NAME = (
     "ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long"
 )
@@ -252,6 +253,11 @@ def subcommand_syntax(container: bytes, sub: bytes) -> ReplyError:
     return ReplyError(f"ERR unknown subcommand or wrong number of arguments for '{shown(sub[:128])}'. Try {name} HELP.")
 
 
+def no_block_in_scripts(name: bytes) -> ReplyError:
+    """A script asked XREAD or its kin, by the name that it wrote, to wait."""
+    return ReplyError(f"ERR {shown(name)} command is not allowed with BLOCK option from scripts")
+
+
 def only_xreadgroup(option: str) -> ReplyError:
     """XREAD was given an option of XREADGROUP."""
     return ReplyError(f"ERR The {option} option is only supported by XREADGROUP. You called XREAD instead.")
@@ -297,6 +303,11 @@ def exec_abort_because(error: ReplyError, *, whole: bool = False) -> ReplyError:
     """A transaction that may not run for the reason in ``error``; ``whole`` shows its first word too."""
     text = error.text if whole else error.text.removeprefix("ERR ")
     return ReplyError(f"EXECABORT Transaction discarded because of: {text}")
+
+
+def sort_not_permitted(option: str) -> ReplyError:
+    """SORT would read keys that it does not name, and the user may not read all of them."""
+    return ReplyError(f"ERR {option} option of SORT denied due to insufficient ACL permissions.")
 
 
 def no_permission_any_more(error: ReplyError) -> ReplyError:

@@ -67,7 +67,11 @@ class Tracking:
             return
         if (tracked.optin and not tracked.caching) or (tracked.optout and tracked.caching):
             return
-        for key in keys_of(command.name.decode(), args) or ():
+        name = command.name.decode()
+        script = self._engine.scripting.running
+        if script is not None and script.context.session is session:  # as Redis: the keys that it was called with
+            name, args = script.command[0].decode().lower(), script.command
+        for key in keys_of(name, args) or ():
             self.readers.setdefault(args[key.at], {})[session] = None
         most = self._engine.settings.number("tracking-table-max-keys")
         while most and len(self.readers) > most:

@@ -194,8 +194,37 @@ class Waiters:
         if (number, key) in self._queues:
             self.ready[number, key] = None
 
+    def serve(self, engine: Engine, context: Context) -> None:
+        """Ask those who wait for keys that were changed, the first to come first; their answers may change others."""
+        while self.ready:
+            ready, self.ready = self.ready, {}
+            for waiter, key in [(waiter, where[1]) for where in ready for waiter in self.queue(*where)]:
+                if not waiter.done:
+                    _ask(engine, context, waiter, key)
+        context.reckon()
+
     def heed_all(self, number: int) -> None:
         """Any key of a database may have changed."""
         for queued in self._queues:
             if queued[0] == number:
                 self.ready[queued] = None
+
+
+def _ask(engine: Engine, context: Context, waiter: Waiter, key: bytes) -> None:
+    engine.adopt(waiter.session)
+    context.may_wait = False
+    try:
+        reply: Reply | NotYet = waiter.attempt(context, key)
+    except ReplyError as error:
+        reply = error
+    finally:
+        context.may_wait = True
+    if context.changed and context.logging:
+        try:
+            engine.settle(())
+        except ReplyError as error:
+            reply = error
+        waiter.position = engine.owed
+    context.changed = False
+    if not isinstance(reply, NotYet):
+        waiter.finish(reply)

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from redmodel.engine.access.selector import UNKNOWN
 from redmodel.engine.access.users import User, merge_selectors
 
 if TYPE_CHECKING:
     from redmodel.engine.session import Session
     from redmodel.engine.settings import Settings
+
+_UNCHANGED = "WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
 
 
 class LogEntry:
@@ -42,14 +45,18 @@ class AccessControl:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.default = User(b"default")
-        for rule in (b"on", b"nopass", b"~*", b"&*", b"+@all"):
-            self.default.apply(rule)
+        self.default = self._new_default()
         self.users: dict[bytes, User] = {b"default": self.default}
         self.log: deque[LogEntry] = deque()
         if settings.text("requirepass"):
             self.obey_requirepass()
         settings.obey("requirepass", self.obey_requirepass)
+
+    def _new_default(self) -> User:
+        user = self.new(b"default")
+        for rule in (b"on", b"nopass", b"~*", b"&*", b"+@all"):
+            user.apply(rule)
+        return user
 
     def obey_requirepass(self) -> None:
         """Give the default user the password of the settings, or none."""
@@ -64,7 +71,10 @@ class AccessControl:
 
     def new(self, name: bytes) -> User:
         """A user that may do nothing yet, and that is not among the users."""
-        return User(name, all_channels=self._settings.text("acl-pubsub-default") == "allchannels")
+        return User(name, self._hears_all)
+
+    def _hears_all(self) -> bool:
+        return self._settings.text("acl-pubsub-default") == "allchannels"
 
     def authenticate(self, session: Session, name: bytes, password: bytes) -> bool:
         """Let a session be a user, where the password is right."""
@@ -97,6 +107,17 @@ class AccessControl:
         else:
             existing.take(trial)
 
+    def loses_channels(self, name: bytes, before: User | None) -> User | None:
+        """The user of this name if it may not hear any more all that it might ``before``."""
+        user = self.users[name]
+        if before is None or any(selector.all_channels for selector in user.selectors):
+            return None
+        if not any(selector.all_channels for selector in before.selectors):
+            kept = {channel for selector in user.selectors for channel in selector.channels}
+            if kept.issuperset(channel for selector in before.selectors for channel in selector.channels):
+                return None
+        return user
+
     def delete(self, name: bytes) -> bool:
         """Remove a user; its sessions are the caller's business."""
         return self.users.pop(name, None) is not None
@@ -118,52 +139,50 @@ class AccessControl:
         """All users in the words of redis.conf, sorted by name."""
         return [b"user " + name + b" " + self.users[name].described() for name in sorted(self.users)]
 
-    def replace(self, users: Iterable[User]) -> list[User]:
-        """Have these users and no others; the default user stays where it isn't among them. Returns who has gone."""
-        fresh = {user.name: user for user in users}
-        gone: list[User] = []
-        for name, user in list(self.users.items()):
-            if name in fresh:
-                user.take(fresh.pop(name))
-            elif user is self.default:
-                pass
-            else:
-                gone.append(self.users.pop(name))
-        self.users.update(fresh)
-        return gone
+    def add(self, users: Iterable[User]) -> None:
+        """Have these users beside the default user, which has the rules of the one of its name."""
+        for user in users:
+            self.users.setdefault(user.name, user).take(user)
 
-    def parse(self, lines: Iterable[tuple[int, Sequence[bytes]]]) -> list[User]:
+    def parse(self, lines: Iterable[tuple[int, Sequence[bytes]]], file: str = "") -> list[User]:
         """Make users of the words of ``user`` lines, each with its number.
 
         Raises:
-            RuleError: what is wrong in which line.
+            RuleError: everything that is wrong, in Redis' words.
         """
         users: dict[bytes, User] = {}
+        errors: list[str] = []
         for number, words in lines:
-            if len(words) < 2 or words[0].lower() != b"user":
-                raise RuleError(None, f"{number}: should start with user keyword followed by the username.", line=True)
-            if words[1] in users:
-                raise RuleError(
-                    None, f"WARNING: duplicate user '{words[1].decode()}' found on line {number}.", line=True
-                )
-            user = users[words[1]] = self.new(words[1])
-            try:
-                for rule in merge_selectors(words[2:]):
-                    user.apply(rule)
-            except ValueError as error:
-                raise RuleError(None, f"{number}: {error}.", line=True) from None
+            if len(words) < 2 or words[0] != b"user":
+                errors.append(f"{file}:{number} should start with user keyword followed by the username. ")
+            elif words[1] in users:
+                name = words[1].decode("utf-8", "backslashreplace")
+                errors.append(f"WARNING: Duplicate user '{name}' found on line {number}. ")
+            else:
+                user = users[words[1]] = self.new(words[1])
+                errors += [f"{file}:{number}: {error}" for error in _problems(user, words[2:])]
+        if errors:
+            raise RuleError(None, "".join(errors) + _UNCHANGED)
         return list(users.values())
 
     def load(self) -> list[User]:
-        """Read the users from the aclfile; returns those who have gone.
+        """Read all users from the aclfile; the default user is as at first where it isn't there.
+
+        Returns:
+            Who was there before but the default user: their sessions know of users that are no more.
 
         Raises:
             RuleError: a line is wrong; nothing has changed.
             OSError: the file can't be read.
         """
-        text = Path(self._settings.text("aclfile")).read_bytes()
-        lines = [(number, line.split()) for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
-        return self.replace(self.parse([(n, words) for n, words in lines if not words[0].startswith(b"#")]))
+        file = self._settings.text("aclfile")
+        lines = [(number, line.split()) for number, line in enumerate(Path(file).read_bytes().split(b"\n"), 1)]
+        users = self.parse([(number, words) for number, words in lines if words], file)
+        gone = [user for user in self.users.values() if user is not self.default]
+        self.default.take(self._new_default())
+        self.users = {b"default": self.default}
+        self.add(users)
+        return gone
 
     def save(self) -> None:
         """Write the users to the aclfile, whole or not at all.
@@ -177,11 +196,31 @@ class AccessControl:
         beside.replace(path)
 
 
+def _problems(user: User, rules: Sequence[bytes]) -> list[str]:
+    """Apply the rules of a line; what is wrong with them: unknown commands, and the first of anything else."""
+    try:
+        merged = merge_selectors(rules)
+    except ValueError:
+        return ["Unmatched parenthesis in selector definition."]
+    found: list[str] = []
+    unclear = False
+    for rule in merged:
+        try:
+            user.apply(rule)
+        except ValueError as error:
+            if str(error) == UNKNOWN:
+                word = rule.decode("utf-8", "backslashreplace")
+                found.append(f"Error in applying operation '{word}': {error}. ")
+            elif not unclear:
+                unclear = True
+                found.append(f"{error}. ")
+    return found
+
+
 class RuleError(ValueError):
     """A rule that can't be taken: ``rule`` as it was given, None where no single one is to blame."""
 
-    def __init__(self, rule: bytes | None, reason: str, *, line: bool = False) -> None:
+    def __init__(self, rule: bytes | None, reason: str) -> None:
         super().__init__(reason)
         self.rule = rule
         self.reason = reason
-        self.line = line

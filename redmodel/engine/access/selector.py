@@ -73,6 +73,11 @@ class Selector:
         """Whether nothing is refused."""
         return self.future and self.all_keys and self.all_channels and len(self.allowed) == len(facts())
 
+    @property
+    def reads_all_keys(self) -> bool:
+        """Whether any key may be read."""
+        return self.all_keys or any(known.reads and known.pattern == b"*" for known in self.keys)
+
     def apply(self, rule: bytes) -> None:
         """Take one rule.
 

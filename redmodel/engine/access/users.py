@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest
 from typing import TYPE_CHECKING
@@ -17,27 +17,36 @@ NO_SUCH_PASSWORD = "The password you are trying to remove from the user does not
 _HEX = frozenset(b"0123456789abcdef")
 
 
-class User:
-    """One user; a new one may do nothing."""
+def _no() -> bool:
+    return False
 
-    def __init__(self, name: bytes, *, all_channels: bool = False) -> None:
+
+class User:
+    """One user; a new one may do nothing.
+
+    Args:
+        name: what it is called.
+        all_channels: whether new selectors, and those that are reset, hear all channels: asked each time.
+    """
+
+    def __init__(self, name: bytes, all_channels: Callable[[], bool] = _no) -> None:
         self.name = name
         self._all_channels = all_channels
         self.enabled = False
         self.nopass = False
         self.sanitize = b""
         self.passwords: list[bytes] = []
-        self.selectors: list[Selector] = [Selector(all_channels=all_channels)]
+        self.selectors: list[Selector] = [Selector(all_channels=all_channels())]
         #: Nothing is refused.
         self.everything = False
 
     def clear(self) -> None:
         """Back to a user that may do nothing."""
-        self.take(User(self.name, all_channels=self._all_channels))
+        self.take(User(self.name, self._all_channels))
 
     def copy(self) -> User:
         """Another one with the same rules, to try some on."""
-        other = User(self.name, all_channels=self._all_channels)
+        other = User(self.name, self._all_channels)
         other.take(self)
         return other
 
@@ -79,7 +88,7 @@ class User:
         elif word == b"clearselectors":
             del self.selectors[1:]
         elif rule[:1] == b"(":
-            selector = Selector(all_channels=self._all_channels)
+            selector = Selector(all_channels=self._all_channels())
             if not rule.endswith(b")"):
                 raise ValueError(SYNTAX)
             for part in rule[1:-1].split():
@@ -108,6 +117,18 @@ class User:
             if _RANK[denied.reason] > _RANK[worst.reason] or (denied.reason == worst.reason and denied.at > worst.at):
                 worst = denied
         return worst
+
+    def reads_all_keys(self, name: str, args: Args) -> bool:
+        """Whether a selector that allows this command lets any key be read."""
+        return self.everything or any(
+            selector.reads_all_keys and selector.denies(name, args) is None for selector in self.selectors
+        )
+
+    def may_hear(self, channels: Sequence[bytes], patterns: Sequence[bytes]) -> bool:
+        """Whether each of these channels, and of these patterns letter by letter, is allowed by some selector."""
+        return all(any(selector.may_hear(name) for selector in self.selectors) for name in channels) and all(
+            any(selector.may_hear(name, pattern=True) for selector in self.selectors) for name in patterns
+        )
 
     def flags(self) -> list[bytes]:
         """The words for its state."""

@@ -88,13 +88,28 @@ def acl_cat(context: Context, args: Args) -> Reply:
 def acl_setuser(context: Context, args: Args) -> Reply:
     if b" " in args[2] or b"\0" in args[2]:
         raise ReplyError("ERR Usernames can't contain spaces or null characters")
+    access = context.engine.access
+    known = access.users.get(args[2])
+    before = None if known is None else known.copy()
     try:
-        context.engine.access.set_user(args[2], args[3:])
+        access.set_user(args[2], args[3:])
     except RuleError as error:
         if error.rule is None:
             raise ReplyError(f"ERR {error.reason}") from None
         raise ReplyError(f"ERR Error in ACL SETUSER modifier '{texts.shown(error.rule)}': {error.reason}") from None
+    user = access.loses_channels(args[2], before)
+    if user is not None:
+        _end_subscribers_of(context, user)
     return OK
+
+
+def _end_subscribers_of(context: Context, user: User) -> None:
+    """Disconnect who hears what this user may not hear any more."""
+    for session in list(context.engine.clients.by_id.values()):
+        if session.user is user and session.peer is not None:
+            names = [*session.channels, *session.shards]
+            if not user.may_hear(names, list(session.patterns)):
+                session.peer.end()
 
 
 @TABLE.handles("ACL|GETUSER")
@@ -222,8 +237,7 @@ def acl_load(context: Context, args: Args) -> Reply:
     try:
         gone = context.engine.access.load()
     except RuleError as error:
-        file = context.engine.settings.text("aclfile")
-        raise ReplyError(f"ERR {file}:{error.reason} WARNING: ACL errors detected, no change made") from None
+        raise ReplyError(f"ERR {error.reason}") from None
     except OSError as error:
         raise ReplyError(f"ERR Error loading ACLs, opening file: {error.strerror}") from error
     _end_sessions_of(context, gone)

@@ -50,8 +50,12 @@ def shutdown(context: Context, args: Args) -> Reply:
     if b"abort" in options:
         raise ReplyError("ERR No shutdown in progress.")
     engine = context.engine
+    if engine.scripting.busy and b"nosave" not in options:
+        raise texts.busy(function=engine.scripting.runs_function)
     if engine.shutdown.end is None:
         raise ReplyError(_NO_SERVER)
+    if engine.scripting.busy:
+        engine.scripting.abandon()
     save = True if b"save" in options else False if b"nosave" in options else None
     try:
         engine.shutdown.begin(engine, save=save, force=b"force" in options)

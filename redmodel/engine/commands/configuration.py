@@ -77,8 +77,7 @@ def _users(context: Context) -> list[str]:
     access = context.engine.access
     if context.engine.settings.text("aclfile"):
         return []
-    lines = access.lines() if len(access.users) > 1 else []
-    return [line.decode("utf-8", "surrogateescape").removeprefix("user ") for line in lines]
+    return [line.decode("utf-8", "surrogateescape").removeprefix("user ") for line in access.lines()]
 
 
 @TABLE.handles("CONFIG|REWRITE")

@@ -75,18 +75,18 @@ def auth(context: Context, args: Args) -> Reply:
     if len(args) == 2:
         if context.engine.access.default.nopass:
             raise ReplyError(texts.NO_PASSWORD)
-        _authenticate(context, b"default", args[1])
+        _authenticate(context, args[0], b"default", args[1])
     else:
-        _authenticate(context, args[1], args[2])
+        _authenticate(context, args[0], args[1], args[2])
     return OK
 
 
-def _authenticate(context: Context, name: bytes, password: bytes) -> None:
+def _authenticate(context: Context, command: bytes, name: bytes, password: bytes) -> None:
     engine, session = context.engine, context.session
     if session.counted:
         if engine.access.authenticate(session, name, password):
             return
-        engine.gate.refused(session, "auth", "toplevel", b"auth", name)
+        engine.gate.refused(session, "auth", "toplevel" if session.queue is None else "multi", command, name)
         raise ReplyError(texts.WRONG_PASSWORD)
     # The program itself, which may do everything: it is told whether a client would be let in.
     user = engine.access.users.get(name)
@@ -116,7 +116,7 @@ def hello(context: Context, args: Args) -> Reply:
         else:
             raise ReplyError(f"ERR Syntax error in HELLO option '{texts.shown(args[at])}'")
     if credentials is not None:
-        _authenticate(context, *credentials)
+        _authenticate(context, args[0], *credentials)
     if session.counted and not session.authenticated and not context.engine.access.open:
         raise ReplyError(texts.HELLO_NO_AUTH)
     if name is not None:

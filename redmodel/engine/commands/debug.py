@@ -14,7 +14,7 @@ from redmodel.engine.commands.help import help_lines
 from redmodel.engine.context import Context
 from redmodel.engine.memory import of_value
 from redmodel.engine.registry import Args, Table
-from redmodel.engine.replies import OK, Pairs, Push, Reply, SetReply, Status, Verbatim
+from redmodel.engine.replies import OK, Push, Reply, SetReply, Status, Verbatim
 from redmodel.engine.storage.rdb import payload
 from redmodel.errors import RedModelError, ReplyError
 
@@ -61,6 +61,8 @@ SET-ACTIVE-EXPIRE <0|1>
     Setting it to 0 disables expiring keys in background when they are not
     accessed (otherwise the Redis behavior). Setting it to 1 reenables back the
     default.
+SET-DISABLE-DENY-SCRIPTS <0|1>
+    Allow scripts to call commands that are not for scripts, or not.
 QUICKLIST-PACKED-THRESHOLD <size>
     Sets the threshold for elements to be inserted as plain vs packed nodes
 SLEEP <seconds>
@@ -109,6 +111,11 @@ def _sleep(context: Context, args: Args) -> Reply:
 
 def _set_active_expire(context: Context, args: Args) -> Reply:
     context.engine.active_expire = args[2].lstrip(b"0") != b""
+    return OK
+
+
+def _set_disable_deny_scripts(context: Context, args: Args) -> Reply:
+    context.engine.scripting.call_anything = args[2].lstrip(b"0") != b""
     return OK
 
 
@@ -210,8 +217,6 @@ def _protocol(context: Context, args: Args) -> Reply:
         return b"Some real reply following the attribute"
     if kind not in _PROTOCOLS:
         raise ReplyError(_WRONG_PROTOCOL)
-    if kind == b"map" and context.session.protocol == 2:
-        return Pairs(((0, 0), (1, 1), (2, 0)))
     reply: Reply = _PROTOCOLS[kind]  # type: ignore[assignment]
     return reply
 
@@ -267,6 +272,7 @@ _VERBS: dict[bytes, tuple[Callable[[Context, Args], Reply], int, int]] = {
     b"RELOAD": (_reload, 2, 5),
     b"REPLYBUFFER": (_reply_buffer, 4, 4),
     b"SET-ACTIVE-EXPIRE": (_set_active_expire, 3, 3),
+    b"SET-DISABLE-DENY-SCRIPTS": (_set_disable_deny_scripts, 3, 3),
     b"SET-SKIP-CHECKSUM-VALIDATION": (_accepted, 3, 3),
     b"SLEEP": (_sleep, 3, 3),
     b"STRINGMATCH-LEN": (_stringmatch_len, 4, 4),

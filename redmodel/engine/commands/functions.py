@@ -124,7 +124,9 @@ def function_delete(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("FUNCTION|FLUSH")
 def function_flush(context: Context, args: Args) -> Reply:
-    if len(args) > 3 or (len(args) == 3 and args[2].upper() not in (b"SYNC", b"ASYNC")):
+    if len(args) > 3:
+        raise texts.subcommand_syntax(b"function", args[1])
+    if len(args) == 3 and args[2].upper() not in (b"SYNC", b"ASYNC"):
         raise ReplyError("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")
     context.engine.scripting.libraries.flush()
     context.changed = True

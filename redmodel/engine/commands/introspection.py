@@ -149,7 +149,8 @@ def _asked(context: Context, args: Args) -> tuple[Args, list[Any]]:
     if command is None:
         raise ReplyError("ERR Invalid command specified")
     name = command.name.decode()
-    if not facts().get(name, {}).get("specs") and command.keys == (0, 0, 0):
+    specs = facts().get(name, {}).get("specs", ())
+    if all("not_key" in spec["flags"] for spec in specs) and (specs or command.keys == (0, 0, 0)):
         raise ReplyError("ERR The command has no key arguments")
     if not command.minimum <= len(asked) <= command.maximum:
         raise ReplyError("ERR Invalid number of arguments specified for command")

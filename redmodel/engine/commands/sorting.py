@@ -39,16 +39,18 @@ class _Order:
 
 @TABLE.handles("SORT")
 def sort(context: Context, args: Args) -> Reply:
-    return _sort(context, args[1], _order(args, stores=True))
+    return _sort(context, args[1], _order(context, args, stores=True))
 
 
 @TABLE.handles("SORT_RO")
 def sort_ro(context: Context, args: Args) -> Reply:
-    return _sort(context, args[1], _order(args, stores=False))
+    return _sort(context, args[1], _order(context, args, stores=False))
 
 
-def _order(args: Args, *, stores: bool) -> _Order:
+def _order(context: Context, args: Args, *, stores: bool) -> _Order:
     order = _Order()
+    user = context.session.user
+    restricted = user is not None and not user.reads_all_keys("sort" if stores else "sort_ro", args)
     at = 2
     while at < len(args):
         option, left = args[at].upper(), len(args) - at - 1
@@ -66,8 +68,12 @@ def _order(args: Args, *, stores: bool) -> _Order:
             at += 1
         elif option == b"BY" and left:
             order.by = args[at + 1]
+            if restricted and not order.unsorted:
+                raise texts.sort_not_permitted("BY")
             at += 1
         elif option == b"GET" and left:
+            if restricted:
+                raise texts.sort_not_permitted("GET")
             order.gets.append(args[at + 1])
             at += 1
         else:

@@ -44,7 +44,7 @@ class _Options:
 
 @TABLE.handles("XREAD")
 def xread(context: Context, args: Args) -> Reply:
-    options = _options(args, groups=False)
+    options = _options(context, args, groups=False)
     wanted = [_place(context, key, text) for key, text in zip(options.keys, options.places, strict=True)]
     found = Keyed()
     for key, (stream, after) in zip(options.keys, wanted, strict=True):
@@ -66,7 +66,7 @@ def xread(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("XREADGROUP")
 def xreadgroup(context: Context, args: Args) -> Reply:
-    options = _options(args, groups=True)
+    options = _options(context, args, groups=True)
     name = options.group
     if name is None:
         raise ReplyError(texts.XREADGROUP_NO_GROUP)
@@ -96,13 +96,15 @@ def xreadgroup(context: Context, args: Args) -> Reply:
     return context.wait(options.keys, checked_milliseconds(options.timeout), attempt, NIL_ARRAY)
 
 
-def _options(args: Args, *, groups: bool) -> _Options:
+def _options(context: Context, args: Args, *, groups: bool) -> _Options:
     options = _Options((), ())
     at = 1
     while at < len(args):
         option = args[at].upper()
         more = len(args) - at - 1
         if option == b"BLOCK" and more:
+            if context.engine.scripting.running is not None:
+                raise texts.no_block_in_scripts(args[0])
             at += 1
             options.timeout = integer(args[at], texts.TIMEOUT)
             if options.timeout < 0:

@@ -56,6 +56,7 @@ class Interpreter:
         api: functions of ``redis.*``, each called with the number of its arguments and those, answering
             ``(failed, value)``.
         call: ``redis.call``, answering the same.
+        more: takes arguments of the next ``call`` that go before its own.
         register: ``redis.register_function``.
         tick: asked every now and then while a script runs; a text ends the script.
         values: constants of ``redis.*``.
@@ -69,6 +70,7 @@ class Interpreter:
         *,
         api: dict[bytes, Callable[..., Any]],
         call: Callable[..., Any],
+        more: Callable[..., Any],
         register: Callable[..., Any],
         tick: Callable[[], bytes | None],
         values: dict[bytes, Any],
@@ -101,6 +103,7 @@ class Interpreter:
             b"cjson": self._maker(load, "cjson.lua"),
             b"cmsgpack": self._maker(load, "cmsgpack.lua"),
             b"float": free(float_bytes),
+            b"more": free(more),
             b"random": free(self._random.part),
             b"randomseed": free(self._random.seed),
             b"register": register,

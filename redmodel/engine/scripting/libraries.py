@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,7 @@ class Libraries:
         self._scripting = scripting
         self._by_name: dict[bytes, Library] = {}
         self._asleep: list[bytes] = []  # names of those whose source has not run
+        self._found: dict[bytes, Function] | None = None  # all functions, by their names in lower case
 
     @property
     def sources(self) -> list[bytes]:
@@ -66,6 +68,7 @@ class Libraries:
             ReplyError: it says nothing about itself.
         """
         _, name, _ = shebang.library(source)
+        self._found = None
         self._by_name[name] = Library(name, source)
         if name not in self._asleep:
             self._asleep.append(name)
@@ -124,27 +127,33 @@ class Libraries:
         """
         if name not in self._by_name:
             raise ReplyError("ERR Library not found")
+        self._found = None
         del self._by_name[name]
         if name in self._asleep:
             self._asleep.remove(name)
 
     def flush(self) -> None:
         """Forget all libraries."""
+        self._found = None
         self._by_name.clear()
         self._asleep.clear()
 
     def find(self, name: bytes) -> Function:
-        """A function by its name.
+        """A function by its name, in any case.
 
         Raises:
             ReplyError: there is none.
         """
         self._wake()
-        for library in self._by_name.values():
-            found = (library.functions or {}).get(name)
-            if found is not None:
-                return found
-        raise ReplyError("ERR Function not found")
+        if self._found is None:
+            self._found = {}
+            for library in self._by_name.values():
+                for function in (library.functions or {}).values():
+                    self._found.setdefault(function.name.lower(), function)
+        found = self._found.get(name.lower())
+        if found is None:
+            raise ReplyError("ERR Function not found")
+        return found
 
     def _made(self, source: bytes) -> Library:
         engine, name, _ = shebang.library(source)
@@ -156,6 +165,7 @@ class Libraries:
 
     def _wake(self) -> None:
         while self._asleep:
+            self._found = None
             library = self._by_name[self._asleep[-1]]
             try:
                 self._run(library)
@@ -181,7 +191,7 @@ class Libraries:
             return False, None
 
         _, _, body = shebang.library(library.source)
-        self._scripting.registering = register
+        self._scripting.registering, self._scripting.loaded_since = register, time.monotonic()
         try:
             outcome = interpreter.library(body)
         finally:
@@ -196,12 +206,14 @@ class Libraries:
     def _add(self, libraries: list[Library], *, without: tuple[bytes, ...]) -> None:
         """Take libraries whose source has run, in place of some."""
         kept = {name: library for name, library in self._by_name.items() if name not in without}
-        taken = {name for library in kept.values() for name in library.functions or ()}
+        taken = {name.lower() for library in kept.values() for name in library.functions or ()}
         for library in libraries:
-            for name in library.registered:
-                if name in taken:
+            names = {name.lower(): name for name in library.registered}
+            for lowered, name in names.items():
+                if lowered in taken:
                     raise ReplyError(f"ERR Function {texts.shown(name)} already exists")
-                taken.add(name)
+            taken.update(names)
+        self._found = None
         for library in libraries:
             library.functions = library.registered
             kept[library.name] = library

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _PAUSE = 0.002  # seconds that other threads get now and then while a script runs too long
 _EACH = 0.01
+_LOADING = 0.5  # seconds that the source of a library may run
 
 
 class Running:
@@ -43,6 +44,7 @@ class Running:
         self.protocol = 2
         self.began = time.monotonic()
         self.killed = False
+        self.abandoned = False
         self.wrote = False
         self.full = False
         #: There are too few replicas for it to write.
@@ -65,8 +67,13 @@ class Scripting:
         self.meanwhile: list[Callable[[], None]] = []
         self._looked = 0.0
         self._warned = False
+        self._before: tuple[Any, ...] = ()
+        #: DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may call what is not for scripts.
+        self.call_anything = False
         #: Takes what ``redis.register_function`` is called with, while a library is loaded.
         self.registering: Callable[..., tuple[bool, Any]] | None = None
+        #: When the library that is loaded began to run.
+        self.loaded_since = 0.0
         self.libraries = Libraries(self)
 
     @property
@@ -78,7 +85,12 @@ class Scripting:
         """
         if self._interpreter is None:
             self._interpreter = Interpreter(
-                api=api(self), call=self._call, register=self._register, tick=self._tick, values=constants()
+                api=api(self),
+                call=self._call,
+                more=self._more,
+                register=self._register,
+                tick=self._tick,
+                values=constants(),
             )
         return self._interpreter
 
@@ -166,11 +178,19 @@ class Scripting:
         finally:
             self.running = before
             context.may_wait = waited
+            if running.abandoned:
+                context.changed = False
+                context.effects.clear()
             if context.session.db != selected:
                 context.select(selected)
 
+    def _more(self, *args: Any) -> None:
+        self._before += args
+
     def _call(self, *args: Any) -> tuple[bool, Any]:
         """redis.call, of which the sandbox makes redis.pcall too."""
+        if self._before:
+            args, self._before = (*self._before, *args), ()
         running = self.running
         if running is None:
             return True, b"ERR redis.call/pcall can only be called inside a script invocation"
@@ -212,10 +232,12 @@ class Scripting:
 
     def _tick(self) -> bytes | None:
         """Called every now and then by a running script; a text ends it."""
+        now = time.monotonic()
+        if self.registering is not None:
+            return texts.LIBRARY_TIMEOUT.encode() if now - self.loaded_since > _LOADING else None
         running = self.running
         if running is None:
             return None
-        now = time.monotonic()
         threshold = self._engine.settings.number("busy-reply-threshold")
         if threshold <= 0 or now - running.began < threshold / 1000:
             return None
@@ -235,6 +257,11 @@ class Scripting:
             return texts.SCRIPT_KILLED.encode()
         return None
 
+    def abandon(self) -> None:
+        """End the script that runs too long, because the server ends: what it has written is not kept."""
+        assert self.running is not None
+        self.running.killed = self.running.abandoned = True
+
     def kill(self, *, function: bool) -> None:
         """End the script that runs too long.
 
@@ -244,10 +271,10 @@ class Scripting:
         running = self.running
         if running is None or not self._warned:
             raise ReplyError(texts.NOT_BUSY)
-        if running.function != function:
-            raise texts.busy(function=running.function)
         if running.wrote:
             raise ReplyError(texts.UNKILLABLE)
+        if running.function != function:
+            raise texts.busy(function=running.function)
         running.killed = True
 
     @property

@@ -15,7 +15,7 @@ local READONLY = "Attempt to modify a readonly table"
 local behind = raw.setmetatable({}, {__mode = "k"})
 local function readonly(content, missing)
     local front = {}
-    local mask = {}
+    local mask = raw.setmetatable({}, {__newindex = function() raw.error(READONLY, 2) end, __metatable = false})
     behind[mask] = mask
     behind[front] = content
     return raw.setmetatable(front, {
@@ -134,7 +134,11 @@ base.setmetatable = function(t, mt, ...)
     if behind[t] then raw.error(READONLY, 0) end
     return raw.setmetatable(t, mt, ...)
 end
-base.getmetatable = raw.getmetatable
+base.getmetatable = function(t, ...)
+    -- As in Redis only the table of all globals is seen to have one.
+    if behind[t] and t ~= environment then return nil end
+    return raw.getmetatable(t, ...)
+end
 base.loadstring = function(code, name) return load_text(code, name or code, environment) end
 base.load = function(reader, name)
     local pieces = {}
@@ -229,14 +233,35 @@ base.cjson = host.cjson(host, raw)
 base.cmsgpack = host.cmsgpack(host, raw)
 
 -- redis.*
+local PIECE = 100
 local function failure(text) return {err = text} end
 local function api(values)
     local redis = {}
     for name, value in raw.pairs(values) do redis[name] = value end
-    local function call(...)
-        if not is_scalar(...) then return true, "ERR Lua redis lib command arguments must be strings or integers" end
+    -- The host takes no more than some arguments at once: those before the last are handed over in pieces.
+    local function passed(...)
+        local count = raw.select("#", ...)
+        if count <= PIECE then
+            if not is_scalar(...) then return nil end
+            return true, ...
+        end
+        local given = {...}
+        for at = 1, count do
+            local kind = raw.type(given[at])
+            if kind ~= "string" and kind ~= "number" then return nil end
+        end
+        local at = 1
+        while count - at >= PIECE do
+            bounded(host.more(raw.unpack(given, at, at + PIECE - 1)))
+            at = at + PIECE
+        end
+        return true, raw.unpack(given, at, count)
+    end
+    local function called(scalar, ...)
+        if not scalar then return true, "ERR Lua redis lib command arguments must be strings or integers" end
         return bounded(host.call(...))
     end
+    local function call(...) return called(passed(...)) end
     redis.call = function(...)
         local failed, value = call(...)
         if failed then raw.error({err = value, ignore_error_stats_update = true}, 0) end
@@ -288,7 +313,7 @@ for name, value in raw.pairs(base) do
 end
 globals._G = environment
 
--- Functions see the same without KEYS and ARGV; while a library is loaded, it sees only what makes sense then.
+-- Functions see the same without KEYS and ARGV; while a library is loaded, it sees nothing but a part of redis.*.
 local function_globals = raw.setmetatable({}, {__index = globals})
 local function_api = {}
 for name, value in raw.pairs(redis) do function_api[name] = value end
@@ -298,8 +323,6 @@ function_globals._G = function_environment
 local load_globals = raw.setmetatable({}, {__index = function(_, name)
     raw.fail("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'")
 end})
-for name, value in raw.pairs(globals) do load_globals[name] = value end
-load_globals.math = nil
 local load_api = {}
 for name, value in raw.pairs(redis) do
     if name:match("^LOG_") or name:match("^REDIS_") or name == "log" then load_api[name] = value end
@@ -314,8 +337,8 @@ end}))
 
 local function finished(ok, ...)
     host.bound(false)
+    raw.sethook()  -- first: at every line, the hook of a script that is ended would set `killed` again
     killed = false
-    raw.sethook()
     if ok then return true, (...) end
     local err = ...
     if raw.type(err) ~= "table" then return false, err end

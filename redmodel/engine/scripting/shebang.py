@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from redmodel.engine import texts
+from redmodel.engine.settings.file import split_words
 from redmodel.errors import ReplyError
 
 FLAGS = frozenset(("no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"))
@@ -38,20 +39,29 @@ def script(source: bytes) -> tuple[Kind, bytes]:
     line, newline, _ = source.partition(b"\n")
     if not newline:
         raise ReplyError("ERR Invalid script shebang")
-    engine, *options = line[2:].split() or [b""]
-    if engine != b"lua":
-        raise ReplyError(f"ERR Unexpected engine in script shebang: {texts.shown(line.split()[0])}")
+    words = _words(line)
+    if words is None:
+        raise ReplyError("ERR Invalid engine in script shebang")
+    engine, *options = words
+    if engine != b"#!lua":
+        raise ReplyError(f"ERR Unexpected engine in script shebang: {texts.shown(engine)}")
     flags: frozenset[str] = frozenset()
     for option in options:
-        name, _, value = option.partition(b"=")
-        if name != b"flags" or b"=" not in option:
+        if not option.startswith(b"flags="):
             raise ReplyError(f"ERR Unknown lua shebang option: {texts.shown(option)}")
-        given = [flag.decode("latin-1") for flag in value.split(b",") if flag]
+        value = option.partition(b"=")[2]
+        given = [flag.decode("latin-1") for flag in value.split(b",")] if value else []
         for flag in given:
             if flag not in FLAGS:
                 raise ReplyError(f"ERR Unexpected flag in script shebang: {flag}")
         flags |= frozenset(given)
     return Kind(flags), source[len(line) :]
+
+
+def _words(line: bytes) -> list[bytes] | None:
+    """The words of a shebang, quoted as in redis.conf; None where a quote is not closed."""
+    words = split_words(line.decode("utf-8", "surrogateescape"))
+    return None if words is None else [word.encode("utf-8", "surrogateescape") for word in words]
 
 
 def library(source: bytes) -> tuple[bytes, bytes, bytes]:
@@ -65,7 +75,10 @@ def library(source: bytes) -> tuple[bytes, bytes, bytes]:
         raise ReplyError("ERR Missing library metadata")
     if not newline:
         raise ReplyError("ERR Invalid library metadata")
-    engine, *options = line[2:].split() or [b""]
+    words = _words(line)
+    if words is None:
+        raise ReplyError("ERR Invalid library metadata")
+    engine, *options = words
     name: bytes | None = None
     for option in options:
         key, _, value = option.partition(b"=")
@@ -76,4 +89,4 @@ def library(source: bytes) -> tuple[bytes, bytes, bytes]:
         name = value
     if name is None:
         raise ReplyError("ERR Library name was not given")
-    return engine, name, source[len(line) :]
+    return engine.removeprefix(b"#!"), name, source[len(line) :]
