@@ -61,11 +61,12 @@ def read(arguments: Sequence[str], stdin: TextIO) -> Configuration:
     if path is not None:
         configuration.settings.file = str(path)
     saves = False
+    seen: set[bytes] = set()
     access = AccessControl(configuration.settings)
     for line in directives(text):
         name, *words = line.words
         if name == "user":
-            _check_user(access, line)
+            _check_user(access, seen, line)
             configuration.users.append(line)
         elif name == "rename-command" and len(words) == 2:
             _check_rename(configuration, line)
@@ -106,12 +107,18 @@ def _take(configuration: Configuration, line: Line, name: str, words: list[str])
         raise BadConfig(line.number, line.text, error.strerror or str(error)) from None
 
 
-def _check_user(access: AccessControl, line: Line) -> None:
+def _check_user(access: AccessControl, seen: set[bytes], line: Line) -> None:
     words = [word.encode("utf-8", "surrogateescape") for word in line.words]
     if len(words) < 2:
         raise BadConfig(line.number, line.text, "wrong number of arguments")
-    if words[1] in access.users and words[1] != b"default":
-        raise BadConfig(line.number, line.text, "Duplicate user found. A user can only be defined once in config files")
+    if words[1] in seen:
+        raise BadConfig(
+            line.number,
+            line.text,
+            f"Error in user declaration '{line.words[1]}': "
+            "Duplicate user found. A user can only be defined once in config files",
+        )
+    seen.add(words[1])
     user = access.new(words[1])
     where = line.words[0]
     try:
@@ -144,7 +151,7 @@ def set_up(engine: Engine, configuration: Configuration) -> None:
     access = engine.access
     if configuration.users:
         lines = [[word.encode("utf-8", "surrogateescape") for word in line.words] for line in configuration.users]
-        access.replace(access.parse(enumerate(lines, 1)))
+        access.add(access.parse(enumerate(lines, 1)))
     if configuration.settings.text("aclfile"):
         access.load()
     if configuration.renamed:
