@@ -21,10 +21,10 @@ from redmodel.engine.memory import Memory
 from redmodel.engine.notifications import Notifier
 from redmodel.engine.observing import Observers
 from redmodel.engine.pubsub import PubSub
-from redmodel.engine.registry import busy_commands, subcommand
+from redmodel.engine.queueing import enqueue
+from redmodel.engine.registry import busy_commands
 from redmodel.engine.replaying import replay
 from redmodel.engine.replication import Replication
-from redmodel.engine.replies import QUEUED
 from redmodel.engine.saves import Saves
 from redmodel.engine.scripting.running import Scripting
 from redmodel.engine.session import Session
@@ -159,7 +159,7 @@ class Engine:
             if session.counted or self.gate.strict:
                 command = self.gate.admit(session, command, args)
             if session.gated and self._must_queue(session, command, args):
-                return self._enqueue(session, command, args)
+                return enqueue(session, command, args, context.refusal)
             if context.session is not session:
                 self.adopt(session)
             context.moment = 0
@@ -255,6 +255,11 @@ class Engine:
                 raise texts.cannot_write(self._context.refusal)
             return self._live.rewrite()
 
+    @property
+    def rewriting(self) -> bool:
+        """Whether the log is being rewritten."""
+        return self._live is not None and self._live.rewriting
+
     def recover(self) -> None:
         """After the storage has failed and its cause is mended: write all data anew, and take writes again.
 
@@ -319,6 +324,8 @@ class Engine:
             self._until_step = _STEP_EVERY
             if self.scripting.busy:
                 return 0
+            if self.saves.scheduled or self.saves.rewrite_scheduled:
+                self.saves.begin_when_due(self)
             context = self._context
             context.moment = 0
             gone = 0
@@ -417,6 +424,7 @@ class Engine:
             storage, self._storage = self._storage, None
             if storage is not None:
                 self._refuse_writes("the engine is closed")
+            self.saves.stop(self)
             for session in list(self.replication.replicas):
                 self.replication.leave(session)
         if storage is not None:
@@ -473,26 +481,6 @@ class Engine:
         self.pubsub.check(session, command, args)
         return session.queue is not None and not command.immediate
 
-    def _enqueue(self, session: Session, command: Command, args: Args) -> Reply:
-        """Keep a command for EXEC, or refuse it and so the transaction."""
-        refusal = self._context.refusal
-        error: ReplyError | None = None
-        if command.subcommands and len(args) > 1:
-            try:
-                subcommand(command, args)
-            except ReplyError as refused:
-                error = refused
-        elif command.writes and refusal is not None:
-            error = texts.cannot_write(refusal)
-        elif "no_multi" in command.flags:
-            error = ReplyError(texts.NOT_IN_MULTI)
-        if error is not None:
-            session.queue_failed = True
-            raise error
-        assert session.queue is not None
-        session.queue.append((command, list(args)))
-        return QUEUED
-
     def settle(self, args: Args) -> None:
         """Close the account of a command that changed something, and hand its effects to the storage."""
         context = self._context
@@ -514,10 +502,8 @@ class Engine:
         """
         kept = context.state()
         waiting, self._deferring, self.owed = (self._deferring, self.owed), False, 0
-        ready, self.waiters.ready = (
-            self.waiters.ready,
-            {},
-        )  # who waits for what the script has changed is asked behind it
+        # Who waits for what the script has changed is asked behind it.
+        ready, self.waiters.ready = self.waiters.ready, {}
         commands, self.commands = self.commands, busy_commands(self.commands, function=self.scripting.runs_function)
         try:
             for each in list(self.scripting.meanwhile):

@@ -91,6 +91,8 @@ class Gate:
                         raise ReplyError(texts.NO_AUTH)
                 elif user is not None and not user.everything and "no_auth" not in command.flags:
                     self.permit(session, command, args, where="toplevel" if session.queue is None else "multi")
+            if self._engine.saves.failed and (command.name == b"ping" or self._writes(session, command)):
+                self._check_saves()
             if self._engine.replication.too_few and self._writes(session, command):
                 raise ReplyError(texts.TOO_FEW_REPLICAS)
             if self._engine.memory.limit and not self._engine.memory.make_room():
@@ -115,6 +117,11 @@ class Gate:
                 grows = any(queued.grows for queued, _ in session.queue)
         if grows:
             raise ReplyError(texts.OUT_OF_MEMORY)
+
+    def _check_saves(self) -> None:
+        settings = self._engine.settings
+        if settings.items("save") and settings.flag("stop-writes-on-bgsave-error"):
+            raise ReplyError(texts.NOT_SAVED)
 
     def _writes(self, session: Session, command: Command) -> bool:
         if command.name == b"exec":

@@ -40,6 +40,10 @@ class Shutdown:
         logger.warning("User requested shutdown...")
         if engine.durable:
             logger.log(_NOTICE, "Calling fsync() on the AOF file.")
+        if engine.saves.running:
+            logger.warning("There is a child saving an .rdb. Killing it!")
+            with engine.lock:
+                engine.saves.stop(engine)
         if save or (save is None and engine.settings.items("save")):
             logger.log(_NOTICE, "Saving the final RDB snapshot before exiting.")
             try:

@@ -288,6 +288,12 @@ HELLO_NO_AUTH = (
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option "
     "can be used to authenticate the client and select the RESP protocol version at the same time"
 )
+NOT_SAVED = (
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that "
+    "may modify the data set are disabled, because this instance is configured to report errors during writes if RDB "
+    "snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB "
+    "error."
+)
 TOO_FEW_REPLICAS = "NOREPLICAS Not enough good replicas to write."
 OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'."
 NO_LOG = "ERR this engine has no log to rewrite: its data is in memory only"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from redmodel.engine.engine import Engine
-from redmodel.errors import StorageError
 from redmodel.server.logs import notice
 
 if TYPE_CHECKING:
@@ -82,16 +81,13 @@ class Cron:
         engine = self._engine
         points = engine.settings.items("save")
         saves = engine.saves
-        if not points or not saves.changes or saves.directory is None:
+        if not points or not saves.changes or saves.directory is None or saves.running or engine.rewriting:
             return
         since = time.time() - saves.last
         for seconds, changes in points:
             if saves.changes >= changes and since > seconds and time.monotonic() - self._tried > _RETRY:
                 notice("%d changes in %d seconds. Saving...", changes, seconds)
                 self._tried = time.monotonic() if saves.failed else 0.0
-                try:
-                    saves.save(engine)
-                except StorageError as error:
-                    self._tried = time.monotonic()
-                    logger.warning("Background saving error: %s", error)
+                with engine.lock:
+                    saves.begin(engine)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
 from random import randrange
 
@@ -13,7 +14,7 @@ from redmodel.engine.keyspace import Keyspace
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Reply, Status
 from redmodel.engine.values.types import TYPE_NAMES, copied
-from redmodel.errors import ReplyError
+from redmodel.errors import ReplyError, StorageError
 
 TABLE = Table(
     ("DEL", -2, "write", (1, -1, 1)),
@@ -199,8 +200,13 @@ def flushdb(context: Context, args: Args) -> Reply:
 @TABLE.handles("FLUSHALL")
 def flushall(context: Context, args: Args) -> Reply:
     _check_flush(args)
-    for database in context.engine.databases:
+    engine = context.engine
+    for database in engine.databases:
         _flush(context, database)
+    engine.saves.stop(engine)  # what it would write is not wanted any more
+    if engine.settings.items("save") and engine.saves.directory is not None and not context.loading:
+        with suppress(StorageError):
+            engine.saves.save(engine)
     return _flushed(context)
 
 

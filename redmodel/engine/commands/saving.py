@@ -15,28 +15,46 @@ TABLE = Table(
 )
 
 _STARTED = Status(b"Background saving started")
+_SCHEDULED = Status(b"Background saving scheduled")
+_IN_PROGRESS = "ERR Background save already in progress"
+_REWRITING = (
+    "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a "
+    "BGSAVE whenever possible."
+)
 
 
 @TABLE.handles("SAVE")
 def save(context: Context, args: Args) -> Reply:
-    _save(context)
+    engine = context.engine
+    if engine.saves.running:
+        raise ReplyError(_IN_PROGRESS)
+    try:
+        engine.saves.save(engine)
+    except StorageError as error:
+        raise ReplyError(f"ERR {error}") from error
     return OK
 
 
 @TABLE.handles("BGSAVE")
 def bgsave(context: Context, args: Args) -> Reply:
-    # Not in the background: when this is answered, the snapshot is on the disk, as LASTSAVE says.
-    if len(args) > 2 or (len(args) == 2 and args[1].upper() != b"SCHEDULE"):
+    schedule = len(args) == 2 and args[1].upper() == b"SCHEDULE"
+    if len(args) > 1 and not schedule:
         raise texts.syntax()
-    _save(context)
-    return _STARTED
-
-
-def _save(context: Context) -> None:
-    try:
-        context.engine.saves.save(context.engine)
-    except StorageError as error:
-        raise ReplyError(f"ERR {error}") from error
+    engine = context.engine
+    if engine.saves.running:
+        raise ReplyError(_IN_PROGRESS)
+    if not context.may_wait:  # in a transaction, which must be whole in the snapshot
+        schedule = True
+    elif not engine.rewriting:
+        try:
+            engine.saves.begin(engine)
+        except StorageError as error:
+            raise ReplyError(f"ERR {error}") from error
+        return _STARTED
+    if not schedule:
+        raise ReplyError(_REWRITING)
+    engine.saves.scheduled = True
+    return _SCHEDULED
 
 
 @TABLE.handles("LASTSAVE")

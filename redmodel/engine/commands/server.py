@@ -16,7 +16,11 @@ TABLE = Table(
 
 @TABLE.handles("BGREWRITEAOF")
 def bgrewriteaof(context: Context, args: Args) -> Reply:
-    if not context.engine.rewrite():
+    engine = context.engine
+    if engine.durable and not engine.rewriting and (engine.saves.running or not context.may_wait):
+        engine.saves.rewrite_scheduled = True
+        return Status(b"Background append only file rewriting scheduled")
+    if not engine.rewrite():
         raise ReplyError(texts.REWRITING)
     return Status(b"Background append only file rewriting started")
 

@@ -58,7 +58,6 @@ class Rewrites:
         since = self._since
         return {
             "aof_rewrite_in_progress": int(since is not None),
-            "aof_rewrite_scheduled": 0,
             "aof_last_rewrite_time_sec": self.seconds,
             "aof_current_rewrite_time_sec": -1 if since is None else int(time.monotonic() - since),
             "aof_last_bgrewrite_status": "ok" if self.error is None else "err",

@@ -99,6 +99,11 @@ class LiveStorage(Storage, Protocol):
         """Call ``told`` when everything up to a position is durable, for those who must not wait."""
         ...
 
+    @property
+    def rewriting(self) -> bool:
+        """Whether the log is being rewritten."""
+        ...
+
     def rewrite(self) -> bool:
         """Begin to rewrite the log in the background; False if that is under way already."""
         ...

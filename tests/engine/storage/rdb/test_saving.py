@@ -7,6 +7,7 @@ import logging
 import shutil
 import stat
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,10 @@ def test_save_and_what_is_said_about_it(tmp_path: Path) -> None:
     assert shell("LASTSAVE") == 9000
     clock.now = 10_000_000
     assert shell("BGSAVE") == b"Background saving started"
+    engine.saves.join()
     assert shell("LASTSAVE") == 10_000
     assert shell("BGSAVE SCHEDULE") == b"Background saving started"
+    engine.saves.join()
     info = shell("INFO persistence")
     assert isinstance(info, bytes)
     for line in (
@@ -100,14 +103,92 @@ def test_a_failing_disk_leaves_the_older_file(step: str, tmp_path: Path) -> None
 
 def test_a_failed_save_is_told(tmp_path: Path) -> None:
     engine = Engine(storage=open_storage(tmp_path))
-    engine.saves._files = Failing("rename")
+    engine.saves.files = Failing("rename")
     shell = Shell(engine)
     with pytest.raises(ReplyError, match="No space left"):
         shell("SAVE")
-    assert b"rdb_last_bgsave_status:err" in bytes(shell("INFO persistence")).splitlines()  # type: ignore[arg-type]
-    engine.saves._files = None
+    assert shell("BGSAVE") == b"Background saving started"
+    engine.saves.join()
+    assert b"rdb_last_bgsave_status:err" in info_lines(shell)
+    engine.saves.files = None
     shell("SAVE")
-    assert b"rdb_last_bgsave_status:ok" in bytes(shell("INFO persistence")).splitlines()  # type: ignore[arg-type]
+    assert b"rdb_last_bgsave_status:ok" in info_lines(shell)
+    engine.close()
+
+
+def info_lines(shell: Shell) -> list[bytes]:
+    said = shell("INFO persistence")
+    assert isinstance(said, bytes)
+    return said.splitlines()
+
+
+def test_commands_go_on_while_a_snapshot_is_written(tmp_path: Path) -> None:
+    """The snapshot holds the moment when it was begun, of every type, whatever is done meanwhile."""
+    engine = Engine(storage=open_storage(tmp_path))
+    shell = Shell(engine)
+    for number in range(200):
+        for line in ("SET s%d 1", "HSET h%d f 1", "RPUSH l%d 1", "SADD t%d 1", "ZADD z%d 1 a", "XADD x%d 1-1 f 1"):
+            shell(line % number)
+    before = deepcopy(content_of_engine(engine))
+    shell("CONFIG SET rdb-key-save-delay 200")
+    assert shell("BGSAVE") == b"Background saving started"
+    shell("CONFIG SET rdb-key-save-delay 0")
+    for number in range(200):
+        for line in ("SET s%d 2", "HSET h%d f 2", "RPUSH l%d 2", "DEL t%d", "ZADD z%d 2 a", "XADD x%d 2-1 f 2"):
+            shell(line % number)
+    lines = info_lines(shell)
+    assert b"rdb_bgsave_in_progress:1" in lines and b"current_save_keys_total:1200" in lines
+    for command in ("SAVE", "BGSAVE", "BGSAVE SCHEDULE"):
+        with pytest.raises(ReplyError, match="Background save already in progress"):
+            shell(command)
+    assert shell("BGREWRITEAOF") == b"Background append only file rewriting scheduled"
+    assert b"aof_rewrite_scheduled:1" in info_lines(shell)
+    engine.saves.join()
+    lines = info_lines(shell)
+    assert b"rdb_bgsave_in_progress:0" in lines and b"rdb_changes_since_last_save:1200" in lines
+    saved = Engine()
+    load_into(saved, tmp_path / "dump.rdb")
+    assert content_of_engine(saved) == before
+    engine.expire_step()
+    assert engine.rewriting or b"aof_rewrites:1" in info_lines(shell)
+    engine.close()
+
+
+def test_in_a_transaction_a_snapshot_is_scheduled(tmp_path: Path) -> None:
+    engine = Engine(storage=open_storage(tmp_path))
+    shell = Shell(engine)
+    for line in ("MULTI", "SET a 1", "BGSAVE", "SET b 1"):
+        shell(line)
+    assert shell("EXEC") == [b"OK", b"Background saving scheduled", b"OK"]
+    engine.expire_step()
+    engine.saves.join()
+    saved = Engine()
+    assert load_into(saved, tmp_path / "dump.rdb").keys == 2
+    engine.close()
+
+
+@pytest.mark.parametrize("end", ["close", "FLUSHALL", "SAVE in a shutdown"])
+def test_a_snapshot_that_is_given_up_leaves_the_older_file(tmp_path: Path, end: str) -> None:
+    engine = Engine(storage=open_storage(tmp_path))
+    shell = Shell(engine)
+    shell("SET k old")
+    shell("SAVE")
+    for number in range(100):
+        shell(f"RPUSH l{number} 1")
+    shell("CONFIG SET rdb-key-save-delay 10000000")
+    shell("BGSAVE")
+    if end == "FLUSHALL":
+        shell("FLUSHALL")
+    elif end == "close":
+        engine.close()
+    else:
+        shell("SET k new")
+        engine.shutdown.begin(engine, save=True)
+    assert not engine.snapshots and not engine.saves.running
+    saved = Engine()
+    load_into(saved, tmp_path / "dump.rdb")
+    assert content_of_engine(saved)[0, b"k"] == (b"new" if end.startswith("SAVE") else b"old", None)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("temp-")]
     engine.close()
 
 
