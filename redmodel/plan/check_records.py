@@ -129,7 +129,7 @@ class RecordLook:
         commands: list[Command[Any]] = []
         for key, here in places.items():
             kind = here[0][1][0]
-            name = b"SMISMEMBER" if kind == b"=" else b"ZMSCORE" if kind == b"#" else b"HMGET"
+            name = b"SMISMEMBER" if kind == b"=" else b"ZMSCORE" if kind in (b"#", b"w") else b"HMGET"
             words = [entry[2] for _, entry in here] if kind == b"!" else [id for id, _ in here]
             commands.append(Command((name, key, *words), as_raw))
         if not commands:
@@ -142,7 +142,9 @@ class RecordLook:
                 kind = entry[0]
                 if kind == b"=":
                     right = bool(there)
-                elif kind == b"#":
+                elif kind == b"t":
+                    right = there == entry[3]
+                elif kind in (b"#", b"w"):
                     right = there is not None and float(there) == float(entry[3])
                 else:
                     right = there == id

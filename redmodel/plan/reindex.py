@@ -11,7 +11,7 @@ from redmodel.plan.commands import as_clock, as_raw, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.refusal import wrong_type
 from redmodel.procedures import REINDEX
-from redmodel.procedures.entries import entry_key, spell
+from redmodel.procedures.entries import VALUED, entry_key, spell
 
 TRIES = 50
 """How often a record that changes all the time is read again."""
@@ -65,7 +65,7 @@ def _command(
     argv = [schema.nonce(), counts, *seen, *paths, *pairs, *cleared]
     for kind, path, token, score in entries:
         argv.append(spell(kind, path, token))
-        if kind == b"#":
+        if kind in VALUED:
             argv.append(score)
         keys.append(entry_key(schema.side, kind, path, token))
     return procedure(REINDEX, keys, argv)

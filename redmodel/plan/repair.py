@@ -16,7 +16,7 @@ from redmodel.plan.check_report import CheckReport, Fault, Sample, text_of
 from redmodel.plan.commands import as_clock, as_raw, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.procedures import MEND
-from redmodel.procedures.entries import entry_key, spell
+from redmodel.procedures.entries import VALUED, entry_key, spell
 
 TRIES = 50
 """How often a record that changes all the time is read again before it is given up as busy."""
@@ -178,7 +178,7 @@ class Judge:
         for entry in entries:
             keys.append(self.entry_key(*entry[:3]))
             argv.append(spell(*entry))
-            if entry[0] == b"#":
+            if entry[0] in VALUED:
                 argv.append(entry[3])
         return procedure(MEND, keys, [*argv, *suspects])
 

@@ -25,7 +25,7 @@ from redmodel.plan.hooks import after, before
 from redmodel.plan.refusal import refused
 from redmodel.plan.registration import Registered, register
 from redmodel.procedures import SAVE
-from redmodel.procedures.entries import entry_key
+from redmodel.procedures.entries import VALUED, entry_key
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R")
@@ -99,7 +99,7 @@ def write_command(
     for kind, path, token, score in entries:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
         keys.append(entry_key(side, kind, path, token))
-        if kind == b"#":
+        if kind in VALUED:
             argv.append(score)
     return procedure(SAVE, keys, argv)
 

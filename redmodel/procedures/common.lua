@@ -1,6 +1,7 @@
 -- What the procedures share. A record's index log is 8 bytes of nonce, 1 of how it came to be ('c' created, 'u' updated),
 -- then its index entries: kind path \31 token \30. Kinds: '=' the set of a token, '#' a sorted set, of a token where there is
--- one, '!' unique.
+-- one, '!' unique; 'w' a word, in the sorted set of it, all words being in T@path:~words; 't' a text, in the hash T@path as its
+-- length and its words, the lengths adding up in the field ''. Of '#', 'w' and 't' a value follows wherever entries are given.
 local call = redis.call
 local ENTRY = '(.)([^\31]*)\31([^\30]*)\30'
 
@@ -24,12 +25,52 @@ end
 
 -- The key that an entry of this kind stands in, and the type of such a key.
 local function entry_key(side, kind, path, token)
-  if kind == '=' or (kind == '#' and token ~= '') then return side .. path .. ':' .. token end
+  if kind == '=' or kind == 'w' or (kind == '#' and token ~= '') then return side .. path .. ':' .. token end
   return side .. path
 end
 
 local function entry_type(kind)
-  return kind == '=' and 'set' or kind == '#' and 'zset' or 'hash'
+  return kind == '=' and 'set' or (kind == '#' or kind == 'w') and 'zset' or 'hash'
+end
+
+local function has_value(kind)
+  return kind == '#' or kind == 'w' or kind == 't'
+end
+
+local function length_of(text)
+  return type(text) == 'string' and tonumber(string.match(text, '^%d+')) or 0
+end
+
+-- Enters a word or a text; 1 if it was not there, or the error of a key of another type.
+local function enter_text(side, id, key, entry, value)
+  local path, token = string.match(entry, '^.([^\31]*)\31([^\30]*)')
+  if string.sub(entry, 1, 1) == 'w' then
+    local new = try('ZADD', key, value, id)
+    if new == 1 then try('ZADD', side .. path .. ':~words', 0, token) end
+    return new
+  end
+  local before = try('HGET', key, id)
+  if type(before) == 'table' then return before end
+  local new = call('HSET', key, id, value)
+  try('HINCRBY', key, '', length_of(value) - length_of(before))
+  return new
+end
+
+local function leave_text(side, id, kind, path, token)
+  local key = entry_key(side, kind, path, token)
+  if kind == 'w' then
+    if try('ZREM', key, id) == 1 and call('EXISTS', key) == 0 then try('ZREM', side .. path .. ':~words', token) end
+    return
+  end
+  local before = try('HGET', key, id)
+  if type(before) ~= 'string' then return end
+  call('HDEL', key, id)
+  local rest = call('HLEN', key)
+  if rest == 1 and call('HEXISTS', key, '') == 1 then
+    call('DEL', key)
+  elseif rest > 0 then
+    try('HINCRBY', key, '', -length_of(before))
+  end
 end
 
 local function leave(side, id, kind, path, token)
@@ -37,6 +78,8 @@ local function leave(side, id, kind, path, token)
     try('SREM', entry_key(side, kind, path, token), id)
   elseif kind == '#' then
     try('ZREM', entry_key(side, kind, path, token), id)
+  elseif kind == 'w' or kind == 't' then
+    leave_text(side, id, kind, path, token)
   elseif try('HGET', side .. path, token) == id then
     try('HDEL', side .. path, token)
   end

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-TYPES = {b"=": b"set", b"#": b"zset", b"!": b"hash"}
+TYPES = {b"=": b"set", b"#": b"zset", b"!": b"hash", b"w": b"zset", b"t": b"hash"}
 """The type of the key that an entry of a kind stands in."""
+
+VALUED = frozenset((b"#", b"w", b"t"))
+"""The kinds of which a value follows wherever entries are given: a score, or a text's length and words."""
 
 _ENTRY = re.compile(rb"(.)([^\x1f]*)\x1f([^\x1e]*)\x1e", re.DOTALL)
 _WHOLE_ENTRY = re.compile(rb".[^\x1f]*\x1f[^\x1e]*\x1e", re.DOTALL)
@@ -17,7 +20,7 @@ def entry_key(side: bytes, kind: bytes, path: bytes, token: bytes) -> bytes:
     >>> entry_key(b"users@", b"=", b"city", b"Oslo"), entry_key(b"users@", b"#", b"age", b"")
     (b'users@city:Oslo', b'users@age')
     """
-    if kind == b"=" or (kind == b"#" and token):
+    if kind in (b"=", b"w") or (kind == b"#" and token):
         return side + path + b":" + token
     return side + path
 

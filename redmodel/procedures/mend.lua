@@ -42,7 +42,8 @@ end
 local function holds(kind, path, token)
   local key = entry_key(side, kind, path, token)
   if kind == '=' then return try('SISMEMBER', key, id) == 1 end
-  if kind == '#' then return type(try('ZSCORE', key, id)) == 'string' end
+  if kind == '#' or kind == 'w' then return type(try('ZSCORE', key, id)) == 'string' end
+  if kind == 't' then return try('HEXISTS', key, id) == 1 end
   return try('HGET', key, token) == id
 end
 
@@ -53,7 +54,7 @@ for i = 5, #KEYS do
   refused = wrong(KEYS[i], entry_type(kind))
   if refused then return refused end
   wanted[ARGV[at]] = true
-  if kind == '#' then at = at + 1 end
+  if has_value(kind) then at = at + 1 end
 end
 last_entry = at
 
@@ -93,7 +94,7 @@ if state == '-' then
   return findings
 end
 
-local joins, kept, text, entries = {}, {}, '', 0
+local joins, texts, kept, text, entries = {}, {}, {}, {}, 0
 at = last_column
 for i = 5, #KEYS do
   at = at + 1
@@ -103,6 +104,16 @@ for i = 5, #KEYS do
     if call('SISMEMBER', KEYS[i], id) == 0 then
       tell('missing', kind, path, token)
       joins[#joins + 1] = {'SADD', KEYS[i], id}
+    end
+  elseif kind == 'w' or kind == 't' then
+    at = at + 1
+    local there = kind == 'w' and call('ZSCORE', KEYS[i], id) or kind == 't' and call('HGET', KEYS[i], id)
+    local listed = kind == 't' or type(try('ZSCORE', side .. path .. ':~words', token)) == 'string'
+    local right = there and (kind == 't' and there == ARGV[at] or kind == 'w' and number(there) == number(ARGV[at]))
+    if not right or not listed then
+      tell(there and listed and 'misplaced' or 'missing', kind, path, token)
+      texts[#texts + 1] = {KEYS[i], entry, ARGV[at]}
+      if not listed then joins[#joins + 1] = {'ZADD', side .. path .. ':~words', 0, token} end
     end
   elseif kind == '#' then
     at = at + 1
@@ -128,7 +139,7 @@ for i = 5, #KEYS do
   if not blocked then
     kept[entry] = true
     entries = entries + 1
-    text = text .. ARGV[place]
+    text[#text + 1] = ARGV[place]
   end
 end
 
@@ -163,10 +174,11 @@ if write and #findings > 0 then
   call('SADD', ids, id) -- first, as a full server refuses it, and then nothing is half written
   if not same then
     local head = current and string.match(current, '^........[cu]') or string.sub(ARGV[1], 1, 8) .. 'u'
-    call('HSET', log, id, head .. text)
+    call('HSET', log, id, head .. table.concat(text))
   end
   for i = 1, #others do leave(side, id, others[i][1], others[i][2], others[i][3]) end
-  for i = 1, #joins do call(unpack(joins[i])) end
+  for i = 1, #joins do try(unpack(joins[i])) end
+  for i = 1, #texts do enter_text(side, id, texts[i][1], texts[i][2], texts[i][3]) end
   if left < 0 then
     if score then call('ZREM', expires, id) end
   elseif moment then

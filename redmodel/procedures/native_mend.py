@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at, scores_at, set_at
-from redmodel.procedures.entries import TYPES, entry_key, split, whole_entries_of
+from redmodel.procedures.entries import TYPES, VALUED, entry_key, split, whole_entries_of
+from redmodel.procedures.native_words import enter_text
 from redmodel.procedures.native_write import drop, leave, wrong_type_at
 from redmodel.procedures.registry import Context
 
@@ -28,8 +29,10 @@ def _holds(ctx: Context, side: bytes, id: bytes, entry: bytes) -> bool:
     with suppress(ReplyError):
         if kind == b"=":
             return id in set_at(ctx, key)
-        if kind == b"#":
+        if kind in (b"#", b"w"):
             return id in scores_at(ctx, key)
+        if kind == b"t":
+            return id in hash_at(ctx, key)
         return hash_at(ctx, key).get(token) == id
     return False
 
@@ -77,7 +80,7 @@ def mend(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         wrong = wrong_type_at(ctx, key, TYPES[entry[:1]])
         if wrong:
             return wrong
-        if entry[:1] == b"#":
+        if entry[:1] in VALUED:
             score = argv[at]
             at += 1
         wanted.append(_Wanted(key, entry, score))
@@ -111,7 +114,15 @@ def mend(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         return list(findings)
 
     joins: list[tuple[bytes, bytes, bytes, bytes]] = []
-    kept = [want.entry for want in wanted if _compare(ctx, want, side, id, expires, findings, joins)]
+    texts: list[_Wanted] = []
+    kept: list[bytes] = []
+    for want in wanted:
+        if want.entry[:1] in (b"w", b"t"):
+            if not _compare_text(ctx, want, side, id, findings, joins):
+                texts.append(want)
+            kept.append(want.entry)
+        elif _compare(ctx, want, side, id, expires, findings, joins):
+            kept.append(want.entry)
     same = (
         current is not None
         and sorted(set(logged)) == sorted(kept)
@@ -141,7 +152,10 @@ def mend(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         for entry in others:
             leave(ctx, side, id, *split(entry))
         for name, key, word, last in joins:
-            ctx.call(name, key, word, last) if last else ctx.call(name, key, word)
+            with suppress(ReplyError):
+                ctx.call(name, key, word, last) if last else ctx.call(name, key, word)
+        for want in texts:
+            enter_text(ctx, side, id, *want)
         if left < 0:
             if deadline is not None:
                 ctx.call(b"ZREM", expires, id)
@@ -186,3 +200,31 @@ def _compare(
     findings.tell(b"missing", entry)
     joins.append((b"HSET", key, token, id))
     return True
+
+
+def _compare_text(
+    ctx: Context,
+    want: _Wanted,
+    side: bytes,
+    id: bytes,
+    findings: _Findings,
+    joins: list[tuple[bytes, bytes, bytes, bytes]],
+) -> bool:
+    """Whether a word, or a text, stands where it should; tells what is wrong if it does not."""
+    key, entry, value = want
+    kind, path, token = split(entry)
+    there: object
+    listed = True
+    if kind == b"t":
+        there = hash_at(ctx, key).get(id)
+        right = there == value
+    else:
+        there = scores_at(ctx, key).get(id)
+        right = there == float(value)
+        words = side + path + b":~words"
+        listed = wrong_type_at(ctx, words, b"zset") is None and token in scores_at(ctx, words)
+        if not listed:
+            joins.append((b"ZADD", words, b"0", token))
+    if not (right and listed):
+        findings.tell(b"misplaced" if there is not None and listed else b"missing", entry)
+    return right and listed

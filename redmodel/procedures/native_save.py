@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias, cast
 
-from redmodel.procedures.entries import whole_entries_of
+from redmodel.procedures.entries import TYPES, whole_entries_of
+from redmodel.procedures.native_words import enter_text
 from redmodel.procedures.native_write import (
     Places,
     drop,
@@ -17,7 +18,7 @@ from redmodel.procedures.native_write import (
 )
 from redmodel.procedures.registry import Context
 
-_SET, _UNIQUE = b"=!"
+_SET, _UNIQUE, _WORD, _TEXT = b"=!wt"
 
 
 def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
@@ -88,7 +89,7 @@ def saving(
     kept = b""
     left: Left = []
     if current is not None:
-        dropped, joining = argv[last_expiry:last_path], argv[last_guard:]
+        dropped, joining = argv[last_expiry:last_path], frozenset(argv[last_guard:])
         for entry in whole_entries_of(current):
             path, _, token = entry[1:-1].partition(b"\x1f")
             if (not whole and path not in dropped) or path in lacks:
@@ -103,6 +104,7 @@ def saving(
         return wrong
     at = last_guard
     joins: list[tuple[bytes, bytes, bytes, bytes]] = []
+    texts: list[tuple[bytes, bytes, bytes]] = []
     joined: list[bytes] = []
     dead: list[bytes] = []
     for key in keys[4:]:
@@ -130,6 +132,11 @@ def saving(
                 if taker != id:
                     return [b"unique", path, token, taker]
             joins.append((b"HSET", key, token, id))
+        elif letter == _WORD or letter == _TEXT:
+            if (wrong := wrong_type_at(ctx, key, TYPES[entry[:1]])) is not None:
+                return wrong
+            texts.append((key, entry, argv[at]))
+            at += 1
         else:
             if held is not None and not hasattr(held, "scores"):
                 return wrong_type_at(ctx, key, b"zset")
@@ -150,6 +157,8 @@ def saving(
         yield []
     for name, key, word, last in joins:
         call(name, key, word, last) if last else call(name, key, word)
+    for key, entry, text in texts:
+        enter_text(ctx, side, id, key, entry, text)
     if mode == b"r" and alive:
         call(b"DEL", record)
     if last_set > 2:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from redmodel.procedures.containers import hash_at
-from redmodel.procedures.entries import TYPES, entries_of, spell
+from redmodel.procedures.entries import TYPES, VALUED, entries_of, spell
+from redmodel.procedures.native_words import enter_text
 from redmodel.procedures.native_write import drop, leave, wrong_type_at
 from redmodel.procedures.registry import Context
 
@@ -47,6 +48,7 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
 
     at = last_clear
     joins: list[tuple[bytes, bytes, bytes, bytes]] = []
+    texts: list[tuple[bytes, bytes, bytes]] = []
     joined: list[bytes] = []
     dead: list[bytes] = []
     for key in keys[4:]:
@@ -62,6 +64,10 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             joins.append((b"ZADD", key, argv[at], id))
             at += 1
             continue
+        if kind in VALUED:
+            texts.append((key, entry, argv[at]))
+            at += 1
+            continue
         joins.append((b"SADD", key, id, b"") if kind == b"=" else (b"HSET", key, token, id))
         owner = hash_at(ctx, key).get(token) if alive and kind == b"!" else None
         if owner is not None and owner != id:
@@ -70,13 +76,14 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
             dead.append(owner)
 
     current = hash_at(ctx, log).get(id)
+    joining = set(joined)
     kept = b""
     left: list[tuple[bytes, bytes, bytes]] = []
     for kind, path, token in entries_of(current or b""):
         entry = spell(kind, path, token)
         if path not in concerned:
             kept += entry
-        elif not alive or entry not in joined:
+        elif not alive or entry not in joining:
             left.append((kind, path, token))
     if alive:
         head = argv[0][:8] + b"u" if current is None else current[:9]
@@ -90,6 +97,8 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     if alive:
         for name, key, word, last in joins:
             ctx.call(name, key, word, last) if last else ctx.call(name, key, word)
+        for key, entry, text in texts:
+            enter_text(ctx, side, id, key, entry, text)
         for n in range(last_path, last_set, 2):
             ctx.call(b"HSET", record, argv[n], argv[n + 1])
         for field in argv[last_set:last_clear]:

@@ -23,15 +23,17 @@ end
 local concerned = {}
 for i = last_column + 1, last_path do concerned[ARGV[i]] = true end
 
-local at, joined, dead = last_clear, '', {}
+local joining = {}
+local at, joined, dead = last_clear, {}, {}
 for i = 5, #KEYS do
   at = at + 1
   local entry = ARGV[at]
-  joined = joined .. entry
+  joined[#joined + 1] = entry
+  joining[entry] = true
   local kind, path, token = string.match(entry, ENTRY)
   refused = wrong(KEYS[i], entry_type(kind))
   if refused then return refused end
-  if kind == '#' then at = at + 1 end
+  if has_value(kind) then at = at + 1 end
   local owner = alive and kind == '!' and call('HGET', KEYS[i], token)
   if owner and owner ~= id then
     if call('EXISTS', string.sub(side, 1, -2) .. ':' .. owner) == 1 then return {'unique', path, token, owner} end
@@ -40,19 +42,19 @@ for i = 5, #KEYS do
 end
 
 local current = call('HGET', log, id)
-local kept, left = '', {}
+local kept, left = {}, {}
 for entry, kind, path, token in string.gmatch(string.sub(current or '', 10), '((.)([^\31]*)\31([^\30]*)\30)') do
   if not concerned[path] then
-    kept = kept .. entry
-  elseif not alive or not string.find(joined, entry, 1, true) then
+    kept[#kept + 1] = entry
+  elseif not alive or not joining[entry] then
     left[#left + 1] = {kind, path, token}
   end
 end
 if alive then
   local head = current and string.sub(current, 1, 9) or string.sub(ARGV[1], 1, 8) .. 'u'
-  call('HSET', log, id, head .. kept .. joined)
+  call('HSET', log, id, head .. table.concat(kept) .. table.concat(joined))
 elseif current then
-  call('HSET', log, id, string.sub(current, 1, 9) .. kept)
+  call('HSET', log, id, string.sub(current, 1, 9) .. table.concat(kept))
 end
 for i = 1, #dead do drop(side, dead[i]) end
 for i = 1, #left do leave(side, id, left[i][1], left[i][2], left[i][3]) end
@@ -65,6 +67,9 @@ if alive then
       call('SADD', KEYS[i], id)
     elseif kind == '!' then
       call('HSET', KEYS[i], token, id)
+    elseif kind == 'w' or kind == 't' then
+      at = at + 1
+      enter_text(side, id, KEYS[i], ARGV[at - 1], ARGV[at])
     else
       at = at + 1
       call('ZADD', KEYS[i], ARGV[at], id)

@@ -3,6 +3,7 @@
 -- entries it gives up ('left', a list of {kind, path, token}), when all is checked, and, nothing being refused, when its
 -- old entries are gone. `given` and `claimed` say then which unique values the others give up and take: 'key \31 token'
 -- -> id.
+local VALUED = {[35] = true, [116] = true, [119] = true} -- '#', 't', 'w'
 local function save(k, last_key, a, pause, given, claimed)
   local record, ids, log, expires = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
   local id, side = string.sub(record, #ids - 2), string.sub(ids, 1, -4)
@@ -45,20 +46,23 @@ local function save(k, last_key, a, pause, given, claimed)
   local last_clear = last_set + clears
   local last_expiry = last_clear + expiries
   local last_path = last_expiry + paths
-  local at, joined = last_guard, ''
+  local at, joins = last_guard, {}
   for i = k + 5, last_key do
     at = at + 1
-    joined = joined .. ARGV[at]
-    if string.byte(ARGV[at]) == 35 then at = at + 1 end -- '#'
+    joins[#joins + 1] = ARGV[at]
+    if VALUED[string.byte(ARGV[at])] then at = at + 1 end
   end
-  local kept, left = '', nil
+  local joined = table.concat(joins)
+  local kept, left = {}, nil
   if current then
     local dropped = {}
     for i = last_expiry + 1, last_path do dropped[ARGV[i]] = true end
+    local joining = {}
+    for i = 1, #joins do joining[joins[i]] = true end
     for entry, kind, path, token in string.gmatch(string.sub(current, 10), '((.)([^\31]*)\31([^\30]*)\30)') do
       if not whole and not dropped[path] or lacks ~= '' and string.find(lacks .. '\31', '\31' .. path .. '\31', 1, true) then
-        kept = kept .. entry
-      elseif not string.find(joined, entry, 1, true) then
+        kept[#kept + 1] = entry
+      elseif not joining[entry] then
         left = left or {}
         left[#left + 1] = {kind, path, token}
       end
@@ -94,6 +98,10 @@ local function save(k, last_key, a, pause, given, claimed)
     elseif kind == 61 then -- '='
       refused = not fresh and wrong(KEYS[i], 'set')
       if refused then return refused end
+    elseif kind == 116 then -- 't'
+      at = at + 1
+      refused = not fresh and wrong(KEYS[i], 'hash')
+      if refused then return refused end
     else
       at = at + 1
       refused = not fresh and wrong(KEYS[i], 'zset')
@@ -118,6 +126,9 @@ local function save(k, last_key, a, pause, given, claimed)
         reply = try('SADD', KEYS[i], id)
       elseif kind == 33 then
         reply = call('HSET', KEYS[i], string.match(ARGV[at], '\31([^\30]*)'), id)
+      elseif kind == 119 or kind == 116 then -- 'w', 't'
+        at = at + 1
+        reply = enter_text(side, id, KEYS[i], ARGV[at - 1], ARGV[at])
       else
         at = at + 1
         reply = try('ZADD', KEYS[i], ARGV[at], id)
@@ -129,10 +140,10 @@ local function save(k, last_key, a, pause, given, claimed)
           at = at + 1
           local path, token = string.match(ARGV[at], '^.([^\31]*)\31([^\30]*)')
           if done[j] == 1 then leave(side, id, string.sub(ARGV[at], 1, 1), path, token) end
-          if string.byte(ARGV[at]) == 35 then at = at + 1 end
+          if VALUED[string.byte(ARGV[at])] then at = at + 1 end
         end
         if entered == 1 then call('SREM', ids, id) end
-        return wrong(KEYS[i], kind == 61 and 'set' or 'zset') or reply
+        return wrong(KEYS[i], entry_type(string.char(kind))) or reply
       end
       done[i] = reply
     end
@@ -141,7 +152,7 @@ local function save(k, last_key, a, pause, given, claimed)
     refused = join()
     if refused then return refused end
   end
-  call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. kept .. joined)
+  call('HSET', log, id, nonce .. (alive and 'u' or 'c') .. table.concat(kept) .. joined)
   if lacks ~= '' then wait(side, id, lacks) end
   if dead then
     for i = 1, #dead do drop(side, dead[i]) end

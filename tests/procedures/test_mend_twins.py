@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from redmodel.procedures import MEND
+from redmodel.procedures.entries import VALUED, entry_key
 from tests.procedures.test_twins import CITIES, IDS, Run, Server, Twin, a_save, an_operation, entries, keyspace, run
 
 SLOTS = [b"=city\x1fOslo\x1e", b"=city\x1fRome\x1e", b"=old\x1fx\x1e", b"#age\x1f\x1e", b"=age\x1f~null\x1e"]
+SLOTS += [b"wbody\x1fa\x1e", b"wbody\x1fx\x1e", b"tbody\x1f\x1e"]
 SLOTS += [b"!email\x1fe%d\x1e" % n for n in range(6)] + [b"=tags\x1fx\x1e", b"#old\x1f\x1e", b"!old\x1fe1\x1e"]
 COLUMNS = [b"id", b"city", b"email"]
 
@@ -34,6 +36,11 @@ def damage(rng: random.Random) -> tuple[bytes, ...]:
             (b"ZADD", rng.choice([b"t@age", b"t@old"]), rng.choice([b"3", b"-inf", b"inf", b"0.5"]), id),
             (b"ZADD", b"t@expires", rng.choice([b"1", b"inf", b"99999999999999"]), id),
             (b"HSET", rng.choice([b"t@email", b"t@old"]), b"e%d" % rng.randrange(6), other),
+            (b"DEL", rng.choice([b"t@body", b"t@body:a", b"t@body:x", b"t@body:~words"])),
+            (b"HSET", b"t@body", id, rng.choice([b"3 a b c", b"nothing", b"1 x"])),
+            (b"HSET", b"t@body", b"", rng.choice([b"3", b"nothing"])),
+            (b"ZADD", b"t@body:a", b"-7", id),
+            (b"ZREM", b"t@body:~words", b"a"),
             (b"PEXPIRE", b"t:" + id, b"50000"),
             (b"PERSIST", b"t:" + id),
             (b"SETNX", rng.choice([b"t:" + id, b"t@city:Oslo", b"t@email", b"t@log"]), b"in the way"),
@@ -55,8 +62,8 @@ def a_mend(rng: random.Random, ask: Run, *, write: bool) -> tuple[bytes, ...]:
             value = ask((b"HGET", b"t:" + id, column)) if alive else None
             pairs += (column, b"-" if value is None else b"+" + value)
         for kind, path, token, score in wanted:
-            keys.append(b"t@" + path + (b":" + token if kind == b"=" else b""))
-            argv += [kind + path + b"\x1f" + token + b"\x1e", *([score] if kind == b"#" else [])]
+            keys.append(entry_key(b"t@", kind, path, token))
+            argv += [kind + path + b"\x1f" + token + b"\x1e", *([score] if kind in VALUED else [])]
     suspects = rng.sample(SLOTS, rng.randrange(4))
     head = b"%b %d %d" % (b"+" if alive is not stale else b"-", len(pairs) // 2, len(suspects))
     return run(MEND, keys, [rng.randbytes(8) + (b"m" if write else b"l"), head, *pairs, *argv, *suspects])

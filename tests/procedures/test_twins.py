@@ -27,6 +27,7 @@ from redmodel.procedures import (
     TOUCH,
     Procedure,
 )
+from redmodel.procedures.entries import VALUED, entry_key
 from tests.servers import RealServer
 
 IDS = [b"1", b"2", b"a:b", b"{x}", "é*?".encode(), b"\x00[\n", b"7"]
@@ -117,7 +118,13 @@ def entries(city: bytes, age: int | None, email: bytes | None, tags: list[bytes]
     found += [(b"#", b"age", b"", b"%d" % age)] if age is not None else [(b"=", b"age", b"~null", b"")]
     found += [(b"!", b"email", email, b"")] if email is not None else [(b"=", b"email", b"~null", b"")]
     found += [(b"=", b"tags", tag, b"") for tag in tags]
-    return found
+    return found + words_of([b"a", b"b", b"c"][: (age or 0) % 4] + tags)
+
+
+def words_of(found: list[bytes]) -> list[tuple[bytes, ...]]:
+    """The entries of a text of these words."""
+    text = b"%d %b" % (len(found), b" ".join(found))
+    return [(b"t", b"body", b"", text), *((b"w", b"body", word, b"%d" % -len(found)) for word in dict.fromkeys(found))]
 
 
 def a_version(rng: random.Random) -> bytes:
@@ -159,17 +166,17 @@ def a_definition(rng: random.Random) -> tuple[bytes, ...]:
 def a_reindex(rng: random.Random) -> tuple[bytes, ...]:
     id = rng.choice(IDS)
     city, age = rng.choice(CITIES), rng.randrange(5)
-    paths = rng.sample([b"city", b"age", b"email", b"tags"], rng.randrange(3))
+    paths = rng.sample([b"city", b"age", b"email", b"tags", b"body"], rng.randrange(3))
     joins = [entry for entry in entries(city, age, b"e%d" % rng.randrange(6), [b"x"]) if entry[1] in paths]
     keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
-    keys += [b"t@" + path + b":" + token if kind == b"=" else b"t@" + path for kind, path, token, _ in joins]
+    keys += [entry_key(b"t@", *entry[:3]) for entry in joins]
     seen = rng.choice([[], [b"city", b"+" + city], [b"nothing", b"-"]])
     sets, clears = rng.choice([[], [b"note", b"new"]]), rng.choice([[], [b"email"]])
     head = f"{len(seen) // 2} {len(paths)} {len(sets)} {len(clears)}"
     argv: list[Any] = [a_nonce(rng), head, *seen, *paths, *sets, *clears]
     for kind, path, token, score in joins:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
-        if kind == b"#":
+        if kind in VALUED:
             argv.append(score)
     return run(REINDEX, keys, argv)
 
@@ -179,7 +186,7 @@ def a_save(rng: random.Random) -> tuple[bytes, ...]:
     city, age = rng.choice(CITIES), rng.choice([None, rng.randrange(5)])
     email, tags = rng.choice([None, b"e%d" % rng.randrange(6)]), rng.sample([b"x", b"y", b"z"], rng.randrange(3))
     whole = rng.random() < 0.6
-    paths = [b"city", b"age", b"email", b"tags"]
+    paths = [b"city", b"age", b"email", b"tags", b"body"]
     chosen = paths if whole else rng.sample(paths, rng.randrange(len(paths)))
     joins = [entry for entry in entries(city, age, email, tags) if entry[1] in chosen]
     fields = {b"id": id, b"city": city, b"age": b"%d" % age if age is not None else None, b"email": email}
@@ -189,7 +196,7 @@ def a_save(rng: random.Random) -> tuple[bytes, ...]:
     ttl = rng.choice(["k", "-", "-", "30000", "30000", "1", "@5", "@7000000000000"])
     ttl = "-" if whole and ttl == "k" else ttl
     keys = [b"t:" + id, b"t@ids", b"t@log", b"t@expires"]
-    keys += [b"t@" + path + b":" + token if kind == b"=" else b"t@" + path for kind, path, token, _ in joins]
+    keys += [entry_key(b"t@", *entry[:3]) for entry in joins]
     mode = (rng.choice([b"w", b"w", b"r"]) if whole else b"p") + rng.choice([b"-", b"-", b"-", b"n", b"x"])
     paths = [] if whole else chosen
     version, guards = a_version(rng), [] if rng.random() < 0.7 else a_guard(rng)
@@ -197,7 +204,7 @@ def a_save(rng: random.Random) -> tuple[bytes, ...]:
     argv: list[Any] = [a_nonce(rng) + mode + version, head, *pairs, *clear, *expiring, *paths, *guards]
     for kind, path, token, score in joins:
         argv.append(kind + path + b"\x1f" + token + b"\x1e")
-        if kind == b"#":
+        if kind in VALUED:
             argv.append(score)
     return run(SAVE, keys, argv)
 
@@ -332,7 +339,19 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
     if chance < 0.88:
         return rng.choice([(b"PERSIST", b"t:" + id), (b"HSET", b"t:" + id, b"city", b"elsewhere")])
     if chance < 0.90:
-        key = rng.choice([b"t:" + id, b"t@city:Oslo", b"t@email", b"t@age", b"t@expires", b"t@ids"])
+        key = rng.choice(
+            [
+                b"t:" + id,
+                b"t@body",
+                b"t@body:a",
+                b"t@body:~words",
+                b"t@city:Oslo",
+                b"t@email",
+                b"t@age",
+                b"t@expires",
+                b"t@ids",
+            ]
+        )
         return (b"SETNX", key, b"in the way")
     if chance < 0.92:
         return (b"EVICT-STRINGS",)
