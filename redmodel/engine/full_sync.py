@@ -62,13 +62,10 @@ class FullSync:
     def _run(self) -> None:
         engine, replica = self._engine, self._replica
         try:
-            if self._marked:
-                self._send_marked()
-            else:
-                self._send_measured()
+            mark = self._send_marked() if self._marked else self._send_measured()
             with engine.lock:
                 if engine.replication.replicas.get(replica.session) is replica:
-                    self._go_online()
+                    self._end(mark)
         except Stopped:
             pass
         except Exception as error:
@@ -82,24 +79,28 @@ class FullSync:
                 with engine.lock:
                     engine.end_snapshot(self._snapshot)
 
-    def _go_online(self) -> None:
-        replica = self._replica
+    def _end(self, mark: bytes) -> None:
+        replica, peer = self._replica, self._replica.session.peer
+        if mark and peer is not None:
+            peer.send(mark)  # and the answer to it finds the replica online
         logger.log(25, "Synchronization with replica %s succeeded", replica.session.address.decode())
         replica.heard = monotonic()
         if replica.snapshot_only:
             return  # it closes the connection
         replica.state = "online"
         # What is behind a mark would hide it: the stream begins when the replica says that it has found it.
-        if not self._marked:
+        if not mark:
             replica.begin_stream()
 
-    def _send_marked(self) -> None:
+    def _send_marked(self) -> bytes:
+        """Send the snapshot without its mark, which is returned."""
         mark = os.urandom(20).hex().encode()
         self._send(b"$EOF:%b\r\n" % mark)
         self._make(self._send)
-        self._send(mark)
+        return mark
 
-    def _send_measured(self) -> None:
+    def _send_measured(self) -> bytes:
+        """Send the snapshot behind its length; there is no mark."""
         with tempfile.SpooledTemporaryFile(max_size=_KEPT_IN_MEMORY) as file:
 
             def write(data: bytes | bytearray) -> None:
@@ -112,6 +113,7 @@ class FullSync:
             file.seek(0)
             for piece in _pieces(file):
                 self._send(piece)
+        return b""
 
     def _make(self, write: Callable[[bytes | bytearray], object]) -> None:
         from redmodel.engine.storage.rdb.writing import SnapshotText
