@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         DecodeError,
         EncodingError,
         IndexNotReady,
+        InvalidCursor,
         InvalidId,
         InvalidUrl,
         LayoutError,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
         migration,
     )
     from redmodel.plan.check_report import CheckReport
+    from redmodel.plan.cursor import CursorPage
     from redmodel.plan.find import Page
     from redmodel.plan.status import StatusReport, SyncReport
 
@@ -77,6 +79,7 @@ __all__ = [
     "Condition",
     "Conflict",
     "ConnectionFailed",
+    "CursorPage",
     "Database",
     "DecodeError",
     "Embedded",
@@ -86,6 +89,7 @@ __all__ = [
     "FieldRef",
     "IndexNotReady",
     "Indexed",
+    "InvalidCursor",
     "InvalidId",
     "InvalidUrl",
     "Key",
@@ -132,6 +136,7 @@ _PLACES = (
     "redmodel.errors",
     "redmodel.model",
     "redmodel.plan.find",
+    "redmodel.plan.cursor",
     "redmodel.plan.check_report",
     "redmodel.plan.status",
     "redmodel.database.query",

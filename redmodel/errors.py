@@ -18,6 +18,7 @@
     │   └── BulkError               some records of a bulk write were refused
     ├── QueryError                  a query that can't be answered as asked
     │   ├── UnindexedField          a condition or order on a field without an index
+    │   ├── InvalidCursor           a cursor of another query, or none at all
     │   └── IndexNotReady           an index that does not hold every record yet
     ├── WrongType                   a key holds another type than the layout says
     ├── LayoutError                 the keyspace was written under another layout
@@ -193,6 +194,10 @@ class BulkError(Conflict):
 
 class QueryError(RedModelError):
     """A query that can't be answered as it is asked; the text says what to change."""
+
+
+class InvalidCursor(QueryError):
+    """A cursor that was not given by this query: of another model, other conditions or orders, or damaged."""
 
 
 class UnindexedField(QueryError):

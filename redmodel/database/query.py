@@ -16,6 +16,7 @@ from redmodel.plan import aggregate, projection
 from redmodel.plan import find as plans
 from redmodel.plan import writing_queries as writing
 from redmodel.plan.bulk import Told
+from redmodel.plan.cursor import CursorPage, find_beside
 from redmodel.plan.find import Page, Selection
 
 R = TypeVar("R")
@@ -173,6 +174,34 @@ class Query(_Builder[R]):
     def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""
         return run(plans.find_page(self._selection, number, size), self._executor)
+
+    def after(self, cursor: str | None = None, *, size: int = 20) -> CursorPage[R]:
+        """Return the records that come after a cursor, from the start without one: one round trip.
+
+        A record that stays as it is is neither skipped nor given twice, whatever others insert, change or delete
+        between two pages. In the order of one indexed number or time, filtered by nothing else, a page costs as much as
+        it holds; in other orders what follows is sorted for each page. Without an order, pages go by id.
+
+        Args:
+            cursor: ``next`` of a page that the same query gave; None begins at the start.
+            size: records of a page, 1 to 1,000.
+
+        Raises:
+            InvalidCursor: the cursor is not one of this query.
+        """
+        return run(find_beside(self._selection, cursor, size, back=False), self._executor)
+
+    def before(self, cursor: str | None = None, *, size: int = 20) -> CursorPage[R]:
+        """Return the records that come just before a cursor, in their order: one round trip; see ``after``.
+
+        Args:
+            cursor: ``previous`` of a page that the same query gave; None gives the last page.
+            size: records of a page, 1 to 1,000.
+
+        Raises:
+            InvalidCursor: the cursor is not one of this query.
+        """
+        return run(find_beside(self._selection, cursor, size, back=True), self._executor)
 
     @overload
     def sum(self, field: FieldRef[A | None]) -> A: ...
@@ -333,6 +362,34 @@ class AsyncQuery(_Builder[R]):
     async def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""
         return await run_async(plans.find_page(self._selection, number, size), self._executor)
+
+    async def after(self, cursor: str | None = None, *, size: int = 20) -> CursorPage[R]:
+        """Return the records that come after a cursor, from the start without one: one round trip.
+
+        A record that stays as it is is neither skipped nor given twice, whatever others insert, change or delete
+        between two pages. In the order of one indexed number or time, filtered by nothing else, a page costs as much as
+        it holds; in other orders what follows is sorted for each page. Without an order, pages go by id.
+
+        Args:
+            cursor: ``next`` of a page that the same query gave; None begins at the start.
+            size: records of a page, 1 to 1,000.
+
+        Raises:
+            InvalidCursor: the cursor is not one of this query.
+        """
+        return await run_async(find_beside(self._selection, cursor, size, back=False), self._executor)
+
+    async def before(self, cursor: str | None = None, *, size: int = 20) -> CursorPage[R]:
+        """Return the records that come just before a cursor, in their order: one round trip; see ``after``.
+
+        Args:
+            cursor: ``previous`` of a page that the same query gave; None gives the last page.
+            size: records of a page, 1 to 1,000.
+
+        Raises:
+            InvalidCursor: the cursor is not one of this query.
+        """
+        return await run_async(find_beside(self._selection, cursor, size, back=True), self._executor)
 
     @overload
     async def sum(self, field: FieldRef[A | None]) -> A: ...

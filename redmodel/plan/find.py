@@ -205,24 +205,44 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
         )
 
 
+class Compiled(NamedTuple):
+    """A selection as words of the procedure: its keys are those of the program."""
+
+    program: Program
+    conditions: list[bytes]
+    orders: list[bytes]
+
+
+def compiled(selection: Selection[Any], *, by_id: bool, ordered: bool = True) -> Compiled:
+    """The words of a selection; ``by_id`` orders by id where no order is named."""
+    program = Program(schema_of(selection.model))
+    conditions = program.conditions(selection.conditions)
+    return Compiled(program, conditions, program.orders(selection.orders, by_id=by_id) if ordered else [])
+
+
 def _command(
-    selection: Selection[R], most: int, columns: Sequence[bytes] = (), *, count: bool = False
+    selection: Selection[R],
+    most: int,
+    columns: Sequence[bytes] = (),
+    *,
+    count: bool = False,
+    made: Compiled | None = None,
+    position: Sequence[bytes] = (),
 ) -> Command[Reply]:
     schema: Schema[Any] = schema_of(selection.model)
-    program = Program(schema)
-    conditions = program.conditions(selection.conditions)
     # A page must not skip or repeat: without an order of its own it goes by id.
-    orders = [] if count else program.orders(selection.orders, by_id=selection.offset > 0)
+    program, conditions, orders = made or compiled(selection, by_id=selection.offset > 0, ordered=not count)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"t" if schema.field_ttls else b"")
     how = FIND_RICH if program.rich else FIND
     if count:
         return procedure(how, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
+    flags += (b"s" if selection.scored else b"") + (b"k" if position else b"")
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
     counted = (b"%d" % len(columns), *columns)
     ordered = (b"%d" % (len(orders) // 3), *orders)
-    asked = program.flags(flags + b"s" if selection.scored else flags)
-    return procedure(how, program.keys, (asked, *bounds, *counted, *ordered, *conditions))
+    placed = (b"%d" % len(position), *position) if position else ()
+    return procedure(how, program.keys, (program.flags(flags), *bounds, *counted, *ordered, *placed, *conditions))
 
 
 def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
@@ -271,6 +291,32 @@ def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     scores: list[bytes | None] = more[0] if more else []
     records = yield from _decode(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Answer(total - (len(rows) - len(records)), records, rest, scores[len(rows) :])
+
+
+class Beside(NamedTuple, Generic[R]):
+    """What lies beside a position: records, ids of further ones, the outermost positions, and whether more follow."""
+
+    records: list[R]
+    rest: list[bytes]
+    scores: list[bytes | None]
+    ends: list[list[bytes]]
+    more: bool
+
+
+def beside(
+    selection: Selection[R], made: Compiled, position: Sequence[bytes], size: int, *, back: bool = False
+) -> Plan[Beside[R]]:
+    """What comes after a position, or before it: one round trip.
+
+    A position is for each order ``-`` or ``=`` and a value, then the id; an empty one is the start, or the end.
+    """
+    reading = selection.reading()
+    words = (b"b" if back else b"a", *position)
+    command = _command(selection.slice(limit=size), ROWS, reading.columns, made=made, position=words)
+    reply = yield from _ask(selection, command)
+    _, now, rows, rest, scores, ends, more = cast("tuple[Any, ...]", reply)
+    records = yield from _decode(selection, reading.decode, rows, int(now), scores[: len(rows)])
+    return Beside(records, rest, scores[len(rows) :], ends, bool(more))
 
 
 def hydrate(selection: Selection[R], ids: Sequence[bytes], scores: Sequence[bytes | None]) -> Plan[list[R]]:

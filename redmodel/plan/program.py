@@ -135,9 +135,10 @@ class Program:
             return [b"|", b"0"]  # in an empty list: nobody
         if index.kind != "set":
             return self._join(b"|", [self._equal(index, value) for value in values])
-        tokens = dict.fromkeys(NULL if value is None else index.token(value) for value in values)
+        # In one order, whichever order a set has: cursors tell queries by their words.
+        tokens = sorted({NULL if value is None else index.token(value) for value in values})
         if len(tokens) == 1:
-            return self._set(index.path_bytes, next(iter(tokens)))
+            return self._set(index.path_bytes, tokens[0])
         node: list[bytes] = [b"u", b"%d" % len(tokens)]
         node += [self._place(self.schema.side + index.path_bytes + b":" + token) for token in tokens]
         return node

@@ -3,12 +3,14 @@
 -- kind key-or-field direction; kinds: '#' a sorted set of every record, '?' one that may lack some, '$' a field's
 -- text, '@' the id, '%' the id as a number, or one that another part adds; directions: 'a' up, 'd' down, 'A' and 'D' the same
 -- with those first that lack a value), then the program. Further flags: 'c' count only, 's' tell by what value of the first
--- order each record stands where it does.
--- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, and with 's' the values of all these.
+-- order each record stands where it does, 'k' a page by cursor (position.lua).
+-- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, with 's' or 'k' the values of all these,
+-- with 'k' the positions of the first and the last of them, and 1 if more follow.
 local offset, limit, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 at = 5
 local columns = list(1)
 local orders = list(3)
+position(orders)
 local root = parse()
 
 -- Byte order. Lua's own `<` follows the server's locale, which is seldom another than C.
@@ -44,17 +46,16 @@ local function values_of(n, members)
   return found
 end
 
--- Sorts by the orders, then by id; records without a value come last where the direction does not say otherwise.
+-- Sorts by the orders, then by id; records without a value come last where the direction does not say otherwise. Of a page
+-- by cursor only what lies on its side.
 local function arrange(members)
   local values, downs, firsts = {}, {}, {}
   for n = 1, #orders, 3 do
     local at, letter = #values + 1, orders[n + 2]
     values[at], downs[at], firsts[at] = values_of(n, members), string.lower(letter) == 'd', (letter == 'A' or letter == 'D')
   end
-  local rows = {}
-  for i = 1, #members do rows[i] = i end
   local last_down = downs[#downs]
-  table.sort(rows, function(a, b)
+  local function first(a, b)
     for n = 1, #values do
       local x, y = values[n][a], values[n][b]
       if x ~= y then
@@ -69,7 +70,21 @@ local function arrange(members)
     if a == b then return false end
     if last_down then return before(members[b], members[a]) end
     return before(members[a], members[b])
-  end)
+  end
+  local rows = {}
+  if walk and walk.id then
+    -- The position is a member at place 0.
+    members[0] = walk.id
+    for n = 1, #values do values[n][0] = walk.values[n] end
+    for i = 1, #members do
+      local beyond
+      if walk.way == 'a' then beyond = first(0, i) else beyond = first(i, 0) end
+      if beyond then rows[#rows + 1] = i end
+    end
+  else
+    for i = 1, #members do rows[i] = i end
+  end
+  table.sort(rows, first)
   local result = {}
   for i = 1, #rows do result[i] = members[rows[i]] end
   return result
@@ -93,6 +108,12 @@ end
 
 local members, total
 local first, last = offset + 1, limit < 0 and math.huge or offset + limit
+
+local function turned(list)
+  local result = {}
+  for i = #list, 1, -1 do result[#result + 1] = list[i] end
+  return result
+end
 
 -- An order by one sorted set can be read off the set itself.
 local function from_order()
@@ -129,36 +150,41 @@ local function from_order()
     -- Records that were written before the field was indexed are in no sorted set until they are saved whole.
     if not range and call('ZCARD', key) < call('SCARD', ids) then return end
     local found = ranked(sets, key, range)
-    if down then
-      local turned = {}
-      for i = #found, 1, -1 do turned[#turned + 1] = found[i] end
-      found = turned
-    end
+    if down then found = turned(found) end
     members = living(found)
     total = #members
   end
 end
-from_order()
+local chunk
+if walk then
+  chunk = chunks(root, orders, limit, before)
+  members, total = chunk and chunk(), 0
+else
+  from_order()
+end
 
 if not members then
   members = living(collect(root))
   total = #members
   if #orders > 0 then members = arrange(members) end
+  if walk and walk.way == 'b' then members = turned(members) end
 end
 
-local rows, rest, given = {}, {}, {}
-local position = first
+local rows, rest, given, stale = {}, {}, {}, {}
+local place = first
 local taken = 0
 local wanted = last - first + 1
-while position <= #members and taken < wanted do
-  local id = members[position]
-  position = position + 1
+while taken < wanted do
+  if place > #members and chunk then members, place = chunk(), 1 end
+  if place > #members then break end
+  local id = members[place]
+  place = place + 1
   if #rows < most then
     local row = call('HMGET', records .. id, unpack(columns))
     if not row[1] and call('EXISTS', records .. id) == 0 then
       -- The record went without redmodel: its entries are stale.
       total = total - 1
-      if may_write then drop(side, id) end
+      stale[#stale + 1] = id
     else
       rows[#rows + 1] = row
       taken = taken + 1
@@ -170,9 +196,29 @@ while position <= #members and taken < wanted do
     given[taken] = id
   end
 end
-if not string.find(flags, 's', 1, true) then return {total, digits(now), rows, rest} end
-local values = values_of(1, given)
-for i = 1, #given do
-  if type(values[i]) == 'number' then values[i] = string.format('%.17g', values[i]) end
+local more
+if walk then
+  more = place <= #members or (chunk and #chunk() > 0)
+  if walk.way == 'b' then rows, given = turned(rows), turned(given) end
 end
-return {total, digits(now), rows, rest, values}
+-- Not before: members of an order are told by their rank.
+if may_write then
+  for i = 1, #stale do drop(side, stale[i]) end
+end
+local scored = string.find(flags, 's', 1, true)
+if not scored and not walk then return {total, digits(now), rows, rest} end
+local values = {}
+if scored then
+  values = values_of(1, given)
+  for i = 1, #given do
+    if type(values[i]) == 'number' then values[i] = string.format('%.17g', values[i]) end
+  end
+end
+if not walk then return {total, digits(now), rows, rest, values} end
+local ends = {}
+for _, id in ipairs(#given > 0 and {given[1], given[#given]} or {}) do
+  local held = {}
+  for n = 1, #orders, 3 do held[#held + 1] = values_of(n, {id}) end
+  ends[#ends + 1] = spelled(orders, held, id)
+end
+return {-1, digits(now), rows, rest, values, ends, more and 1 or 0}

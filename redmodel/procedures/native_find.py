@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from redmodel.procedures.containers import hash_at, scores_at, set_at
+from redmodel.procedures.native_position import Position
 from redmodel.procedures.native_select import All, InRange, Node, Program, due_ids, guard
 from redmodel.procedures.native_write import drop
 from redmodel.procedures.registry import Context
@@ -78,6 +79,7 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     may_write = b"w" in flags
     program = Program(keys, argv, 4)
     columns, orders = program.words(1), program.words(3)
+    walk = Position(program, orders) if b"k" in flags else None
     root = program.node()
     now = b"%d" % ctx.now
 
@@ -89,22 +91,36 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         found = root.collect(ctx)
         return [len(found - dead) if dead else len(found), now, [], []]
 
-    members, total = _read_order(ctx, root, orders, keys, offset, limit) if not dead else (None, 0)
-    first = 0
+    members: Iterable[bytes] | None = None
+    total = 0
+    if walk is not None and not dead:
+        members = walk.chunks(ctx, root, orders, keys, limit)
+    elif not dead:
+        members, total = _read_order(ctx, root, orders, keys, offset, limit)
+    places = [_value_of(ctx, kind, at, keys, records) for kind, at in zip(orders[::3], orders[1::3], strict=True)]
     if members is None:
         found = root.collect(ctx)
         if dead:
             found = found - dead
         total = len(found)
+        if walk is not None and walk.id is not None:
+            beyond = walk.beyond(orders, places)
+            found = {id for id in found if beyond(id)}
         members = _arrange(ctx, found, orders, keys, records) if orders else list(found)
-        first = offset
-    wanted = len(members) if limit < 0 else limit
+        if walk is not None and walk.back:
+            members.reverse()
+        if offset:
+            members = members[offset:]
+    wanted = limit if limit >= 0 else float("inf")
 
     rows: list[list[bytes | None]] = []
     rest: list[bytes] = []
     given: list[bytes] = []
-    for id in members[first:] if first else members:
-        if len(rows) + len(rest) >= wanted:
+    stale: list[bytes] = []
+    more = False
+    for id in members:
+        if len(given) >= wanted:
+            more = True
             break
         if len(rows) >= most:
             rest.append(id)
@@ -114,17 +130,26 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         if record is None:
             # The record went without redmodel: its entries are stale.
             total -= 1
-            if may_write:
-                drop(ctx, side, id)
+            stale.append(id)
         else:
             value = record.get
             rows.append([value(column) for column in columns])
             given.append(id)
-    if b"s" not in flags:
-        return [total, now, rows, rest]
-    placed = _value_of(ctx, orders[0], orders[1], keys, records)
-    values = [b"%.17g" % value if isinstance(value, float) else value for value in map(placed, given)]
-    return [total, now, rows, rest, values]
+    if may_write:  # not before: members of an order are told by their rank
+        for id in stale:
+            drop(ctx, side, id)
+    values: list[Any] = []
+    if b"s" in flags:
+        placed = _value_of(ctx, orders[0], orders[1], keys, records)
+        values = [b"%.17g" % value if isinstance(value, float) else value for value in map(placed, given)]
+    if walk is None:
+        return [total, now, rows, rest, values] if values or b"s" in flags else [total, now, rows, rest]
+    if walk.back:
+        rows.reverse()
+        given.reverse()
+        values.reverse()
+    ends = [walk.spelled(places, id) for id in (given[0], given[-1])] if given else []
+    return [-1, now, rows, rest, values, ends, int(more)]
 
 
 def _read_order(

@@ -267,6 +267,28 @@ def check_page(query: Any, world: World, question: Question) -> None:
     assert (page.items, page.total) == (wanted[size : 2 * size], len(wanted))
 
 
+def check_cursors(query: Any, world: World, question: Question) -> None:
+    """All pages forwards, then all backwards: each record once, in order."""
+    wanted, size = world.answers(question), question.size
+    if not question.orders:
+        by_id = id_text if not wanted or isinstance(wanted[0].id, str) else id_number
+        wanted.sort(key=by_id)
+    page = query.after(size=size)
+    assert page.previous is None
+    found = list(page.items)
+    while page.next is not None:
+        page = query.after(page.next, size=size)
+        found += page.items
+    assert found == wanted
+    page = query.before(size=size)
+    assert page.next is None
+    found = page.items
+    while page.previous is not None:
+        page = query.before(page.previous, size=size)
+        found = page.items + found
+    assert found == wanted
+
+
 def values_of(world: World, question: Question) -> Records:
     return [getattr(record, question.name) for record in world.answers(question)]
 
@@ -324,11 +346,12 @@ TERMINALS: dict[str, Callable[..., None]] = {
     "count": check_count,
     "first": check_first,
     "page": check_page,
+    "cursors": check_cursors,
     "numbers": check_numbers,
     "ends": check_ends,
     "groups": check_groups,
 }
-WHOLE = {"count", "page", "numbers", "ends", "groups"}
+WHOLE = {"count", "page", "cursors", "numbers", "ends", "groups"}
 """Terminals that are asked without offset and limit."""
 FITS: dict[str, Callable[[Kind], bool]] = {
     "numbers": lambda kind: kind.measured,

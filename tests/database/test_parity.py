@@ -48,6 +48,7 @@ def test_what_asks_redis_is_awaited_and_the_rest_is_not(blocking: type[Any], awa
         "values",
         "as_dicts",
         "ids",
+        "scored",
         "find",
         "group_by",
         "client",

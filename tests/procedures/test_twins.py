@@ -293,8 +293,22 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
     flags += rng.choice(
         [b"", b"", b"\x1f01ab00\x1fcity\x1em", b"\x1f01ab00\x1fage\x1em\x1fcity\x1em", b"\x1f01ab00\x1fcity\x1en"]
     )
-    argv = [flags, rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10]), most, *counted([b"id", b"city", b"age"])]
-    return run(FIND, keys, [*argv, len(orders) // 3, *orders, *node])
+    bounds = [rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10])]
+    position: list[Any] = []
+    if rng.random() < 0.4:
+        flags, bounds = b"k" + flags.replace(b"c", b""), [0, rng.choice([1, 2, 10])]
+        position = counted([rng.choice([b"a", b"b"]), *rng.choice([[], a_position(rng, orders)])])
+    argv = [flags, *bounds, most, *counted([b"id", b"city", b"age"])]
+    return run(FIND, keys, [*argv, len(orders) // 3, *orders, *position, *node])
+
+
+def a_position(rng: random.Random, orders: list[Any]) -> list[bytes]:
+    """A place in an order, where a record may stand or not."""
+    values = {b"$": rng.choice(CITIES), b"@": rng.choice(IDS), b"%": b"%d" % rng.randrange(9)}
+    words = [b"=" + values.get(kind, b"%d" % rng.randrange(5)) for kind in orders[::3]]
+    if rng.random() < 0.2:
+        words[0] = b"-" if orders[0] != b"@" else words[0]
+    return [*words, rng.choice(IDS)]
 
 
 def an_aggregate(rng: random.Random) -> tuple[bytes, ...]:
@@ -362,9 +376,9 @@ def tidy(reply: Any, now: int) -> Any:
     """Replies differ by nothing but the clock's moment, the order of groups, and which record stands for each."""
     if isinstance(reply, list) and reply and isinstance(reply[0], list) and len(reply[0]) > 6:
         return sorted([*group[:7], len(group)] for group in reply)
-    if isinstance(reply, list) and len(reply) == 4 and isinstance(reply[2], list):
-        total, _, rows, rest = reply
-        return [total, rows, rest]
+    if isinstance(reply, list) and len(reply) in (4, 7) and isinstance(reply[2], list):
+        total, _, rows, rest, *beside = reply
+        return [total, rows, rest, *beside]
     if isinstance(reply, list) and reply[:1] == [b"moved"]:
         held = dict(zip(reply[2][::2], reply[2][1::2], strict=True))
         return {name: b"soon" if name.endswith(b"@expires") else value for name, value in held.items()}

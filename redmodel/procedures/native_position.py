@@ -1,0 +1,106 @@
+"""The native twin of position.lua: where a page by cursor begins, and what lies on its side of that position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from redmodel.procedures.containers import scores_at, set_at
+from redmodel.procedures.native_select import All, InRange, Node, Program
+from redmodel.procedures.registry import Context
+
+Value: TypeAlias = Callable[[bytes], Any]
+
+
+class Position:
+    """After or before what; ``id`` is None at the start and at the end."""
+
+    __slots__ = ("back", "id", "text", "values")
+
+    def __init__(self, program: Program, orders: Sequence[bytes]) -> None:
+        way, *words = program.words(1)
+        self.back = way == b"b"
+        self.id: bytes | None = words.pop() if words else None
+        self.values: list[Any] = []
+        self.text: bytes | None = None
+        for word, kind in zip(words, orders[::3], strict=False):
+            self.text = word[1:] if word[:1] == b"=" else None
+            value: Any = self.text
+            if value is not None and kind not in (b"$", b"@"):
+                try:
+                    value = float(value)
+                except ValueError:
+                    pass
+            self.values.append(value)
+
+    def beyond(self, orders: Sequence[bytes], values: Sequence[Value]) -> Callable[[bytes], bool]:
+        """Whether a member lies on the side that is asked for; the position itself does not."""
+        here, wanted = self.id, self.back
+        directions = [(letter in b"dD", letter in b"AD") for letter in orders[2::3]]
+        places = list(zip(self.values, values, directions, strict=True))
+        last_down = directions[-1][0]
+
+        def beyond(id: bytes) -> bool:
+            for value, of, (down, nulls_first) in places:
+                other = of(id)
+                if value != other:
+                    if value is None or other is None:
+                        return ((other is None) is nulls_first) is wanted
+                    return (other > value if down else other < value) is wanted
+            assert here is not None
+            return id != here and (id > here if last_down else id < here) is wanted
+
+        return beyond
+
+    def _rank(self, ctx: Context, key: bytes, score: bytes, id: bytes) -> tuple[int, bool]:
+        if scores_at(ctx, key).get(id) == float(score):
+            return ctx.call(b"ZRANK", key, id), True
+        low, high = ctx.call(b"ZCOUNT", key, b"-inf", b"(" + score), ctx.call(b"ZCOUNT", key, b"-inf", score)
+        while low < high:
+            middle = (low + high) // 2
+            if ctx.call(b"ZRANGE", key, b"%d" % middle, b"%d" % middle)[0] < id:
+                low = middle + 1
+            else:
+                high = middle
+        return low, False
+
+    def chunks(
+        self, ctx: Context, root: Node, orders: Sequence[bytes], keys: Sequence[bytes], size: int
+    ) -> Iterator[bytes] | None:
+        """The members of an order by one sorted set from the position on; None where more than that set is needed."""
+        if len(orders) != 3 or orders[0] not in (b"#", b"?") or (self.id is not None and self.text is None):
+            return None
+        key, down = keys[int(orders[1]) - 1], orders[2] in b"dD"
+        card = len(scores_at(ctx, key))
+        low, high = 0, card
+        if isinstance(root, InRange) and root.key == key:
+            low = card - ctx.call(b"ZCOUNT", key, root.low, b"+inf")
+            high = ctx.call(b"ZCOUNT", key, b"-inf", root.high)
+        elif type(root) is not All or card < len(set_at(ctx, keys[0])):
+            return None
+        up = self.back is down
+        if self.id is not None and self.text is not None:
+            rank, there = self._rank(ctx, key, self.text, self.id)
+            low, high = (max(low, rank + there), high) if up else (low, min(high, rank))
+        return _walk(ctx, key, low, high, size, up)
+
+    def spelled(self, values: Sequence[Value], id: bytes) -> list[bytes]:
+        """A position as the cursor of a page holds it."""
+        words: list[bytes] = []
+        for of in values:
+            value = of(id)
+            words.append(b"-" if value is None else b"=" + (b"%.17g" % value if isinstance(value, float) else value))
+        return [*words, id]
+
+
+def _walk(ctx: Context, key: bytes, low: int, high: int, size: int, up: bool) -> Iterator[bytes]:
+    card = len(scores_at(ctx, key))
+    while low < high:
+        if up:
+            found = ctx.call(b"ZRANGE", key, b"%d" % low, b"%d" % (min(low + size, high) - 1))
+            low += size
+        else:
+            first = max(high - size, low)
+            found = ctx.call(b"ZREVRANGE", key, b"%d" % (card - high), b"%d" % (card - first - 1))
+            high = first
+        yield from found
