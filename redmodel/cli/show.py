@@ -162,7 +162,7 @@ def _place(prefix: bytes, entry: Entry) -> str:
     key = prefix + b"@" + path
     if kind == b"#":
         return f"{spell_key(key)} at {text_of(score)}"
-    if kind == b"!":
+    if kind in (b"!", b"<"):
         return f"{spell_key(key)} [{text_of(token)}]"
     return spell_key(key + b":" + token)
 

@@ -26,14 +26,16 @@ from redmodel.model.items import Items
 from redmodel.model.links import Link
 from redmodel.model.loaded import KEYSPACE
 from redmodel.model.matching import matches
+from redmodel.model.ordered import ANY, Folded, Ordered, OrderedRef, Pattern, require_order
 from redmodel.model.references import reference
 from redmodel.model.referrers import Rules, rules_of
 from redmodel.model.refs import Ref, Refs
 from redmodel.model.rules import VERSION
 from redmodel.model.schema import FieldSpec, Schema
-from redmodel.model.tokens import NULL, TOKEN_LIMIT
+from redmodel.model.tokens import NULL, TOKEN_LIMIT, ordered_token
 
 __all__ = [
+    "ANY",
     "KEYSPACE",
     "NULL",
     "SCORED",
@@ -51,6 +53,7 @@ __all__ = [
     "FieldCondition",
     "FieldRef",
     "FieldSpec",
+    "Folded",
     "Index",
     "Indexed",
     "Items",
@@ -61,6 +64,9 @@ __all__ = [
     "Operator",
     "Or",
     "Order",
+    "Ordered",
+    "OrderedRef",
+    "Pattern",
     "Ref",
     "Refs",
     "RenamedFrom",
@@ -79,9 +85,11 @@ __all__ = [
     "migration",
     "new_id",
     "order_of",
+    "ordered_token",
     "owner_of",
     "path_of",
     "reference",
+    "require_order",
     "rules_of",
     "schema_of",
     "set_loaded",

@@ -282,15 +282,25 @@ class FieldRef(Generic[V]):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and (found := self._redmodel_inside(name)) is not None:
             return found
+        if name in DECLARATIONS:
+            raise QueryError(f"{self!r} has no {name}(): declare the field as {DECLARATIONS[name]}.")
         raise AttributeError(f"{self!r} has no field {name!r}")
 
     def _compare(self, op: Operator, value: object) -> Condition:
-        return Compare(self._redmodel_path, op, value, self._redmodel_model)
+        return self._ask(Compare(self._redmodel_path, op, value, self._redmodel_model))
+
+    def _ask(self, condition: Condition) -> Condition:
+        """What a condition on this field becomes where the field is reached through references."""
+        return condition
 
 
 METHOD_NAMES = frozenset(
     {"in_", "not_in", "between", "is_null", "contains", "any_of", "all_of", "nulls_first", "nulls_last"}
 )
+
+_ORDERED = "Ordered[str] (or Folded[str]), which keeps its texts in order"
+DECLARATIONS = {"startswith": _ORDERED, "endswith": _ORDERED, "like": _ORDERED}
+"""What a field must be declared as for methods that only the references of other declarations have."""
 
 
 def path_of(reference: FieldRef[Any]) -> str:

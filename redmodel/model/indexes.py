@@ -11,15 +11,17 @@ from pydantic.errors import PydanticUndefinedAnnotation
 from redmodel.errors import EncodingError, QueryError, SchemaError
 from redmodel.model.expressions import METHOD_NAMES
 from redmodel.model.fields import Codec, EmbeddedMark, IndexMark, OnDelete, Rule, marks_of
-from redmodel.model.leaves import Leaf, item_schema, leaf_of
+from redmodel.model.leaves import Leaf, folded, item_schema, leaf_of
+from redmodel.model.ordered import OrderedMark
 from redmodel.model.shapes import Core, ModelShape, accepts_none, peel
-from redmodel.model.tokens import NULL, TOKEN_LIMIT, score_of
+from redmodel.model.tokens import NULL, TOKEN_LIMIT, ordered_token, score_of
 
 SET = b"="
 RANGE = b"#"
 UNIQUE = b"!"
+ORDERED = b"<"
 
-Kind: TypeAlias = Literal["set", "range", "unique", "composite", "text"]
+Kind: TypeAlias = Literal["set", "range", "unique", "composite", "text", "ordered"]
 
 SCORED = frozenset({"composite", "text"})
 """The kinds whose entries with a token stand in a sorted set of that token."""
@@ -29,7 +31,8 @@ Step: TypeAlias = tuple[str, bool]
 
 Entry: TypeAlias = tuple[bytes, bytes, bytes, bytes]
 """One entry that a record holds, as ``(kind, path, token, score)``: in the set of a token (``=``), in a sorted set at a
-score (``#``), or in the hash of unique values (``!``). A bare tuple: a record has many, a class costs seven times."""
+score (``#``), in the hash of unique values (``!``), or by its text, the token, among others in
+order (``<``). A bare tuple: a record has many, a class costs seven times."""
 
 _EXACT = 1 << 53
 
@@ -94,6 +97,11 @@ class Index:
         return f"<Index {self._model}.{self.path} {self.kind}>"
 
     @property
+    def where(self) -> str:
+        """The model and the path, as errors name them."""
+        return f"{self._model}.{self.path}"
+
+    @property
     def plain_field(self) -> str | None:
         """The field whose value is the indexed value itself; None for what lies deeper, or where there are several."""
         return self._steps[0][0] if len(self._steps) == 1 and not self.many and self._compute is None else None
@@ -134,6 +142,12 @@ class Index:
         except ValueError as error:
             raise QueryError(f"{self._model}.{self.path} can't be compared with this value: {error}.") from error
 
+    def place(self, value: object) -> bytes:
+        """The place of a query's value among texts in order. Raises QueryError."""
+        if value is None:
+            raise QueryError(f"{self.where}: nothing is above or below None; use == None or != None.")
+        return ordered_token(self.text(self.read(value)))
+
     def read(self, value: object) -> Any:
         """A value from a query, as the field's type. Raises QueryError."""
         return self._leaf.read(value, f"{self._model}.{self.path}")
@@ -171,6 +185,8 @@ class Index:
         """The shortest way from a record to its entries that this index allows."""
         entry = self._entry_maker()
         first, *more = (name for name, _ in self._steps)
+        if self.kind == "ordered":
+            return self._ordered_entries
         if self._compute is not None:
             return lambda obj: _distinct([entry(value) for value in self.values(obj)])
         if not more and not self.many:
@@ -194,6 +210,11 @@ class Index:
             return found if len(found) < 2 or len(set(values)) == len(found) else _distinct(found)
 
         return items
+
+    def _ordered_entries(self, obj: Any) -> list[Entry]:
+        (value,) = self.values(obj)
+        entry = self._make(value)
+        return [entry] if value is None else [entry, (ORDERED, self.path_bytes, ordered_token(self.text(value)), b"")]
 
     def _entry_maker(self) -> Callable[[Any], Entry]:
         """A function from one value to its entry: a short cut for the plainest values, ``_make`` for all others."""
@@ -228,7 +249,7 @@ class Index:
         try:
             if self.kind == "range":
                 return RANGE, path, b"", score_of(self.number(value))
-            return SET if self.kind == "set" else UNIQUE, path, self._leaf.token(self._leaf.text(value)), b""
+            return UNIQUE if self.kind == "unique" else SET, path, self._leaf.token(self._leaf.text(value)), b""
         except EncodingError:
             raise
         except Exception as error:
@@ -250,13 +271,13 @@ def find_indexes(model: ModelShape, positions: dict[str, int]) -> list[Index]:
 
 
 def computed_index(
-    model: ModelShape, name: str, schema: Core, position: int, unique: bool, compute: Callable[[Any], Any]
+    model: ModelShape, name: str, schema: Core, position: int, mark: IndexMark, compute: Callable[[Any], Any]
 ) -> Index:
     """The index of a computed field. Raises SchemaError if there can be none."""
     items = item_schema(schema, model)
     where = f"{model.cls.__name__}.{name}"
     empty = accepts_none(schema, model.by_reference)
-    return _index(model, name, schema, items, ((name, items is not None),), position, empty, unique, where, compute)
+    return _index(model, name, schema, items, ((name, items is not None),), position, empty, mark, where, compute)
 
 
 def _walk(
@@ -293,7 +314,7 @@ def _walk(
         if len(indexed) > 1:
             raise SchemaError(f"{where} is indexed twice; Unique alone is enough.")
         if indexed:
-            index = _index(model, name, schema, items, path, at, empty, indexed[0].unique, where)
+            index = _index(model, name, schema, items, path, at, empty, indexed[0], where)
             if rule is not None:
                 index.on_delete = _checked(rule.on_delete, index, any(isinstance(mark, Codec) for mark in marks), where)
             yield index
@@ -350,17 +371,25 @@ def _index(
     steps: tuple[Step, ...],
     position: int,
     nullable: bool,
-    unique: bool,
+    mark: IndexMark,
     where: str,
     compute: Callable[[Any], Any] | None = None,
 ) -> Index:
     many = any(step[1] for step in steps)
-    if unique and many:
+    if mark.unique and many:
         raise SchemaError(
             f"{where} can't be unique: it belongs to a collection, of which one record may hold many values."
         )
     leaf = leaf_of(name, schema if items is None else items, model, where)
-    kind: Kind = "unique" if unique else "range" if leaf.number is not None and not many else "set"
+    kind: Kind = "unique" if mark.unique else "range" if leaf.number is not None and not many else "set"
+    if isinstance(mark, OrderedMark):
+        if leaf.kind != "str" or many:
+            what = "a collection, or in one" if many else f"of type {leaf.kind}"
+            raise SchemaError(
+                f"{where} is {what}, and Ordered (or Folded) keeps single texts in order. Numbers, dates and times "
+                f"have their order as Indexed; items of collections are indexed by equality."
+            )
+        kind, leaf = "ordered", folded(leaf) if mark.folded else leaf
     return Index(
         model=model.cls.__name__,
         path=".".join(step[0] for step in steps),

@@ -43,7 +43,7 @@ class Leaf:
     and different bytes of different ones.
     """
 
-    __slots__ = ("_read", "kind", "number", "places", "target", "text", "token")
+    __slots__ = ("kind", "number", "places", "target", "text", "token", "validator")
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Leaf:
         """The decimal places of Decimals that are indexed as whole numbers of the smallest unit."""
         self.text = text
         self.number = number
-        self._read = read
+        self.validator = read
         self.token: Callable[[bytes], bytes] = token_of if link is None else link.token
         """The token of a text."""
         self.target: type[Any] | None = None if link is None else link.target
@@ -70,7 +70,7 @@ class Leaf:
         if isinstance(value, bool) and self.kind in _NUMBERS:
             raise QueryError(f"{path} holds {self.kind} values; a bool is none.")
         try:
-            return self._read().validate_python(value, strict=False)
+            return self.validator().validate_python(value, strict=False)
         except ValidationError as error:
             why = error.errors(include_url=False, include_input=False)[0]["msg"]
             raise QueryError(f"{path} can't be compared with this {type(value).__name__}: {why}.") from error
@@ -134,6 +134,11 @@ def _refusal(where: str, inner: Core) -> str:
     if inner["type"] in ("list", "set", "frozenset", "tuple"):
         return f"{where} is a collection of collections (or of mixed types), and only single values can be indexed."
     return f"{where} is of a type ({inner['type']}) without order or equality that an index could keep."
+
+
+def folded(leaf: Leaf) -> Leaf:
+    """The leaf of texts of which upper and lower case are the same."""
+    return Leaf("folded", lambda value: value.casefold().encode(), None, leaf.validator)
 
 
 def _union_leaf(inner: Core, schema: Core, model: ModelShape, where: str) -> Leaf:

@@ -65,6 +65,8 @@ def _compare(compare: Compare, index: Index) -> Test:
         return _equals(index, (compare.value,))
     if compare.op == "in":
         return _equals(index, cast("Iterable[object]", compare.value))
+    if index.kind == "ordered":
+        return _compare_texts(compare, index)
     index.score(compare.value)  # refuses what has no order
     bound, holds, number = index.number(index.read(compare.value)), _ORDER[compare.op], index.number
     if (name := index.plain_field) is not None:
@@ -72,6 +74,13 @@ def _compare(compare: Compare, index: Index) -> Test:
             return lambda obj: (value := obj.__dict__[name]) is not None and holds(value, bound)
         return lambda obj: (value := obj.__dict__[name]) is not None and holds(number(value), bound)
     return lambda obj: any(value is not None and holds(number(value), bound) for value in index.values(obj))
+
+
+def _compare_texts(compare: Compare, index: Index) -> Test:
+    index.place(compare.value)  # refuses None
+    # UTF-8 has the order of the code points.
+    bound, holds, text = index.text(index.read(compare.value)), _ORDER[compare.op], index.text
+    return lambda obj: any(value is not None and holds(text(value), bound) for value in index.values(obj))
 
 
 def _equals(index: Index, values: Iterable[object]) -> Test:

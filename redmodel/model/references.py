@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from typing_extensions import TypeAliasType
 
 from redmodel.model.expressions import FieldRef
+from redmodel.model.fields import marks_of
+from redmodel.model.ordered import OrderedMark, OrderedRef
 
 
 def reference(model: type[BaseModel], name: str) -> FieldRef[Any]:
@@ -24,6 +26,11 @@ def _refer(model: type[BaseModel], path: str, owner: type[BaseModel], field: str
             return None
         return _refer(model, f"{path}.{name}", nested, name)
 
+    info = owner.__pydantic_fields__.get(field)
+    marks = () if info is None else marks_of(info.metadata)
+    if any(isinstance(mark, OrderedMark) for mark in marks):
+        ordered: OrderedRef[Any] = OrderedRef(model, path, inside)
+        return ordered
     return FieldRef(model, path, inside)
 
 

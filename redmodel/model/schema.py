@@ -108,7 +108,7 @@ class Schema(Generic[M]):
         for one in self.computed:
             if one.mark is not None:
                 schema = shape.computed[one.name]
-                indexes.append(computed_index(shape, one.name, schema, one.position, one.mark.unique, one.value))
+                indexes.append(computed_index(shape, one.name, schema, one.position, one.mark, one.value))
         together = [together_index(shape, group, positions) for group in rules.together]
         self._check_together(together)
         indexes += together

@@ -37,6 +37,28 @@ def token_of(text: bytes) -> bytes:
     return b"~" + blake2b(text, digest_size=16).hexdigest().encode()
 
 
+_ESCAPED = re.compile(rb"[\x00\x01\x1d\x1e\x1f]")
+_ESCAPES = {
+    b"\x00": b"\x01\x80",
+    b"\x01": b"\x01\x81",
+    b"\x1d": b"\x1d\x80",
+    b"\x1e": b"\x1d\x81",
+    b"\x1f": b"\x1d\x82",
+}
+
+
+def ordered_token(text: bytes) -> bytes:
+    """A text as it stands in a sorted set of texts, before NUL and the id, and in a log.
+
+    It has the order of the text itself, its beginnings and its ends; of NUL and what separates the entries of a log
+    there is none in it, and each character is still one byte below 0x80 or above 0xBF with those between behind it.
+
+    >>> ordered_token("Zoë".encode()), ordered_token(b"a\\0b")
+    (b'Zo\\xc3\\xab', b'a\\x01\\x80b')
+    """
+    return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text)
+
+
 def score_of(number: Number) -> bytes:
     """A number as Redis takes a score. Raises ValueError unless a double holds it exactly."""
     if isinstance(number, int):

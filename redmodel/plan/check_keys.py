@@ -25,6 +25,8 @@ class Side(NamedTuple):
     type: bytes
     path: bytes
     token: bytes
+    ordered: bool
+    """Whether a member with a NUL is a text and an id, as in an index of texts in order."""
 
 
 class KeyLook:
@@ -64,7 +66,7 @@ class KeyLook:
                     self.report.foreign.add(key, "", f"holds a {text_of(name)}, and {text_of(path)!r} is not indexed")
                 else:
                     ours = True
-                    sides.append(Side(key, name, path, token))
+                    sides.append(Side(key, name, path, token, not colon and self._may_be_ordered(path)))
             if ours and left >= 0:
                 expiring.append(key)
         self.report.expiring += len(expiring)
@@ -79,7 +81,11 @@ class KeyLook:
             return None
         if with_token:
             return b"zset" if index.kind in SCORED and token != NULL else b"set"
-        return {"range": b"zset", "text": b"zset", "unique": b"hash"}.get(index.kind)
+        return {"range": b"zset", "ordered": b"zset", "text": b"zset", "unique": b"hash"}.get(index.kind)
+
+    def _may_be_ordered(self, path: bytes) -> bool:
+        index = self._judge.declared.get(path)
+        return index is None or index.kind == "ordered"
 
     def sweep_page(self, side: Side, cursor: bytes) -> Plan[bytes]:
         """Look at one page of a large key; returns the cursor of the next."""
@@ -130,8 +136,12 @@ def _entries(side: Side, items: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]
         for id in items:
             yield id, start + side.token + b"\x1e"
     elif side.type == b"zset":
-        for id in items[::2]:
-            yield id, start + side.token + b"\x1e"
+        for member in items[::2]:
+            token, between, id = member.partition(b"\x00")
+            if between and side.ordered:
+                yield id, b"<" + side.path + b"\x1f" + token + b"\x1e"
+            else:
+                yield member, start + side.token + b"\x1e"
     else:
         for token, id in zip(items[::2], items[1::2], strict=True):
             yield id, start + token + b"\x1e"

@@ -11,7 +11,7 @@ from redmodel.plan.check_report import text_of
 from redmodel.plan.commands import as_clock, as_int, as_raw, as_row, hmget, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.repair import Case, Judge
-from redmodel.procedures.entries import spell
+from redmodel.procedures.entries import member_of, spell
 
 NUL = b"\x00"
 """Stands before a stored text that begins with one itself."""
@@ -129,8 +129,8 @@ class RecordLook:
         commands: list[Command[Any]] = []
         for key, here in places.items():
             kind = here[0][1][0]
-            name = b"SMISMEMBER" if kind == b"=" else b"ZMSCORE" if kind in (b"#", b"w") else b"HMGET"
-            words = [entry[2] for _, entry in here] if kind == b"!" else [id for id, _ in here]
+            name = b"SMISMEMBER" if kind == b"=" else b"ZMSCORE" if kind in (b"#", b"w", b"<") else b"HMGET"
+            words = [entry[2] if kind == b"!" else member_of(kind, entry[2], id) for id, entry in here]
             commands.append(Command((name, key, *words), as_raw))
         if not commands:
             return
@@ -146,6 +146,8 @@ class RecordLook:
                     right = there == entry[3]
                 elif kind in (b"#", b"w"):
                     right = there is not None and float(there) == float(entry[3])
+                elif kind == b"<":
+                    right = there is not None and float(there) == 0
                 else:
                     right = there == id
                 if not right:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from redmodel.errors import QueryError
-from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Schema
+from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Pattern, Schema
+from redmodel.plan import ordered
 
 NULL = b"~null"
 """The token of records without a value in a field."""
@@ -77,6 +78,11 @@ class Program:
                 children.extend(child.conditions if isinstance(child, kind) else (child,))
             nodes = [self._node(child) for child in children]
             return self._join(b"&", _narrowed(nodes)) if kind is And else self._join(b"|", nodes)
+        if isinstance(condition, Pattern):
+            self.rich = True
+            index = self._index(condition.path)
+            words = ordered.fitting(index, self.place(index), condition)
+            return self._equal(index, words) if isinstance(words, str) else words
         if isinstance(condition, FieldCondition):
             self.rich = True
             return CONDITIONS[type(condition)](self, condition)
@@ -100,11 +106,14 @@ class Program:
             return self._equal(index, value)
         if op == "in":
             return self._any(index, cast("tuple[object, ...]", value))
+        if index.kind == "ordered":
+            self.rich = True
+            return ordered.compared(index, self.place(index), op, value)
         if index.kind != "range":
             why = "the items of a collection are" if index.many else "it is"
             raise QueryError(
                 f"{self.schema.name}.{index.path} can't be compared with {op}: {why} indexed for equality, "
-                f"and only single numbers, dates and times for order; use == or in_()"
+                f"and only single numbers, dates and times for order; use == or in_(), or take Ordered[str]"
             )
         key = self._place(self.schema.side + index.path_bytes)
         score = index.score(value)
@@ -122,7 +131,7 @@ class Program:
         path = index.path_bytes
         if value is None:
             return self._set(path, NULL)
-        if index.kind == "set":
+        if index.kind in ("set", "ordered"):
             return self._set(path, index.token(value))
         key = self._place(self.schema.side + path)
         if index.kind == "unique":
@@ -133,7 +142,7 @@ class Program:
     def _any(self, index: Index, values: tuple[object, ...]) -> list[bytes]:
         if not values:
             return [b"|", b"0"]  # in an empty list: nobody
-        if index.kind != "set":
+        if index.kind not in ("set", "ordered"):
             return self._join(b"|", [self._equal(index, value) for value in values])
         # In one order, whichever order a set has: cursors tell queries by their words.
         tokens = sorted({NULL if value is None else index.token(value) for value in values})
@@ -163,6 +172,9 @@ class Program:
             if index.kind == "range":
                 place = self._place(self.schema.side + index.path_bytes)
                 words += (b"?", place, direction) if index.nullable else (b"#", place, direction.lower())
+            elif index.kind == "ordered":
+                self.rich = True
+                words += (b"<", self.place(index) + b" " + index.path_bytes, direction)
             elif index.sortable and not self.schema.plugged(index.position):
                 words += (b"$", self.schema.stored_names[index.position], direction)
             else:
@@ -185,11 +197,13 @@ def _narrowed(nodes: list[list[bytes]]) -> list[list[bytes]]:
     ranges: dict[bytes, list[bytes]] = {}
     result: list[list[bytes]] = []
     for node in nodes:
-        if node[0] != b"#":
+        if node[0] not in (b"#", b"<"):
             result.append(node)
         elif (other := ranges.get(node[1])) is None:
             result.append(node)
             ranges[node[1]] = node
+        elif node[0] == b"<":
+            ordered.narrowed(other, node)
         else:
             other[2] = max(other[2], node[2], key=_lower)
             other[3] = min(other[3], node[3], key=_upper)

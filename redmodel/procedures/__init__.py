@@ -5,6 +5,7 @@ This room knows nothing of models, plans or connections: keys and arguments come
 
 from __future__ import annotations
 
+from redmodel.procedures import native_select_ordered as _ordered
 from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_cascade import cascade as _cascade
 from redmodel.procedures.native_count import increment as _increment
@@ -20,7 +21,7 @@ from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
-_RICH: tuple[str, ...] = ()
+_RICH: tuple[str, ...] = (_ordered.SCRIPT,)
 """Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""
 
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "ready", "select", "aggregate"))

@@ -31,8 +31,9 @@ local function tokens()
         local first, last = string.find(log, needle, from, true)
         if not first then break end
         local close = string.find(log, '\30', last, true)
-        -- Only where an entry begins: right behind its kind, which stands behind the entry before.
-        if first == 11 or string.byte(log, first - 2) == 30 then
+        -- Only where an entry begins: right behind its kind, which stands behind the entry before. What has a place among
+        -- texts in order ('<') has an entry by equality too.
+        if (first == 11 or string.byte(log, first - 2) == 30) and string.byte(log, first - 1) ~= 60 then
           found[#found + 1] = string.sub(log, last + 1, close - 1)
         end
         from = close + 1

@@ -1,7 +1,8 @@
 -- What the procedures share. A record's index log is 8 bytes of nonce, 1 of how it came to be ('c' created, 'u' updated),
 -- then its index entries: kind path \31 token \30. Kinds: '=' the set of a token, '#' a sorted set, of a token where there is
--- one, '!' unique; 'w' a word, in the sorted set of it, all words being in T@path:~words; 't' a text, in the hash T@path as its
--- length and its words, the lengths adding up in the field ''. Of '#', 'w' and 't' a value follows wherever entries are given.
+-- one, '!' unique, '<' a text among others in order: its token is the text, and the member of T@path the token, NUL and the id;
+-- 'w' a word, in the sorted set of it, all words being in T@path:~words; 't' a text, in the hash T@path as its length and its
+-- words, the lengths adding up in the field ''. Of '#', 'w' and 't' a value follows wherever entries are given.
 local call = redis.call
 local ENTRY = '(.)([^\31]*)\31([^\30]*)\30'
 
@@ -30,7 +31,7 @@ local function entry_key(side, kind, path, token)
 end
 
 local function entry_type(kind)
-  return kind == '=' and 'set' or (kind == '#' or kind == 'w') and 'zset' or 'hash'
+  return kind == '=' and 'set' or (kind == '#' or kind == '<' or kind == 'w') and 'zset' or 'hash'
 end
 
 local function has_value(kind)
@@ -80,6 +81,8 @@ local function leave(side, id, kind, path, token)
     try('ZREM', entry_key(side, kind, path, token), id)
   elseif kind == 'w' or kind == 't' then
     leave_text(side, id, kind, path, token)
+  elseif kind == '<' then
+    try('ZREM', entry_key(side, kind, path, token), token .. '\0' .. id)
   elseif try('HGET', side .. path, token) == id then
     try('HDEL', side .. path, token)
   end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-TYPES = {b"=": b"set", b"#": b"zset", b"!": b"hash", b"w": b"zset", b"t": b"hash"}
+TYPES = {b"=": b"set", b"#": b"zset", b"!": b"hash", b"<": b"zset", b"w": b"zset", b"t": b"hash"}
 """The type of the key that an entry of a kind stands in."""
 
 VALUED = frozenset((b"#", b"w", b"t"))
@@ -32,6 +32,11 @@ def spell(kind: bytes, path: bytes, token: bytes, _score: bytes = b"") -> bytes:
     b'=city\\x1fOslo\\x1e'
     """
     return kind + path + b"\x1f" + token + b"\x1e"
+
+
+def member_of(kind: bytes, token: bytes, id: bytes) -> bytes:
+    """What stands for a record in the key of an entry: its id, behind its text where texts are in order."""
+    return token + b"\x00" + id if kind == b"<" else id
 
 
 def split(entry: bytes) -> tuple[bytes, bytes, bytes]:

@@ -13,18 +13,6 @@ local orders = list(3)
 position(orders)
 local root = parse()
 
--- Byte order. Lua's own `<` follows the server's locale, which is seldom another than C.
-local before = function(a, b) return a < b end
-if 'a' < 'B' then
-  before = function(a, b)
-    for i = 1, math.min(#a, #b) do
-      local x, y = string.byte(a, i), string.byte(b, i)
-      if x ~= y then return x < y end
-    end
-    return #a < #b
-  end
-end
-
 -- What the order at this place of `orders` says of each member: a number, a text, or false.
 local function values_of(n, members)
   local kind, source, found = orders[n], orders[n + 1], {}
@@ -93,7 +81,8 @@ end
 if string.find(flags, 'c', 1, true) then
   if root.kind == '*' then return {call('SCARD', ids) - due, digits(now), {}, {}} end
   if due == 0 then
-    if root.kind == '=' or root.kind == '#' then return {estimate(root), digits(now), {}, {}} end
+    local rich = nodes[root.kind]
+    if root.kind == '=' or root.kind == '#' or (rich and rich.exact) then return {estimate(root), digits(now), {}, {}} end
     if root.kind == '&' then
       local sets = {}
       for i = 1, #root do sets[i] = root[i].kind == '=' and root[i].key or nil end
@@ -117,6 +106,11 @@ end
 
 -- An order by one sorted set can be read off the set itself.
 local function from_order()
+  if #orders == 3 and straight[orders[1]] and due == 0 and limit >= 0 then
+    members, total = straight[orders[1]](root, orders[2], orders[3], offset, limit)
+    if members then first, last = 1, limit end
+    return
+  end
   if #orders ~= 3 or not (orders[1] == '#' or orders[1] == '?') then return end
   local key, down, full = KEYS[tonumber(orders[2])], string.lower(orders[3]) == 'd', orders[1] == '#'
   if root.kind == '#' and root.key == key and due == 0 and limit >= 0 then

@@ -44,6 +44,7 @@ local function holds(kind, path, token)
   if kind == '=' then return try('SISMEMBER', key, id) == 1 end
   if kind == '#' or kind == 'w' then return type(try('ZSCORE', key, id)) == 'string' end
   if kind == 't' then return try('HEXISTS', key, id) == 1 end
+  if kind == '<' then return type(try('ZSCORE', key, token .. '\0' .. id)) == 'string' end
   return try('HGET', key, token) == id
 end
 
@@ -121,6 +122,12 @@ for i = 5, #KEYS do
     if not there or number(there) ~= number(ARGV[at]) then
       tell(there and 'misplaced' or 'missing', kind, path, token, there)
       joins[#joins + 1] = {'ZADD', KEYS[i], ARGV[at], id}
+    end
+  elseif kind == '<' then
+    local there = call('ZSCORE', KEYS[i], token .. '\0' .. id)
+    if there ~= '0' then
+      tell(there and 'misplaced' or 'missing', kind, path, token, there)
+      joins[#joins + 1] = {'ZADD', KEYS[i], 0, token .. '\0' .. id}
     end
   else
     local owner = call('HGET', KEYS[i], token)

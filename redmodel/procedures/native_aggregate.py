@@ -43,7 +43,7 @@ def _tokens(
 
         def logged(id: bytes) -> list[bytes]:
             entries = (log(id) or b"")[9:].split(b"\x1e")
-            return [entry[1 + len(needle) :] for entry in entries if entry.startswith(needle, 1)]
+            return [entry[1 + len(needle) :] for entry in entries if entry.startswith(needle, 1) and entry[0] != 60]
 
         return logged
     score = scores_at(ctx, keys[int(path) - 1]).get

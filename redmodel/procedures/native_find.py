@@ -33,6 +33,10 @@ def _number(id: bytes) -> float | None:
 ORDERS: dict[bytes, Callable[[Context, list[bytes], bytes], Value]] = {}
 """The further kinds of orders, which stand in modules of their own: from keys and source to what is said of an id."""
 
+Straight: TypeAlias = Callable[[Context, Node, list[bytes], bytes, bytes, int, int], tuple[list[bytes] | None, int]]
+STRAIGHT: dict[bytes, Straight] = {}
+"""What reads a page straight off such an order: from root, keys, source, direction, offset and limit."""
+
 
 def _value_of(ctx: Context, kind: bytes, source: bytes, keys: list[bytes], records: bytes) -> Value:
     """A function from an id to what an order says of it: a number, a text, or None."""
@@ -156,6 +160,8 @@ def _read_order(
     ctx: Context, root: Node, orders: list[bytes], keys: list[bytes], offset: int, limit: int
 ) -> tuple[list[bytes] | None, int]:
     """An order by one sorted set can be read off the set itself: the page and the total, or None."""
+    if len(orders) == 3 and limit >= 0 and (straight := STRAIGHT.get(orders[0])) is not None:
+        return straight(ctx, root, keys, orders[1], orders[2], offset, limit)
     if len(orders) != 3 or orders[0] not in (b"#", b"?") or limit < 0:
         return None, 0
     key, down, full = keys[int(orders[1]) - 1], orders[2] in b"dD", orders[0] == b"#"

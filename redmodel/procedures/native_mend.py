@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at, scores_at, set_at
-from redmodel.procedures.entries import TYPES, VALUED, entry_key, split, whole_entries_of
+from redmodel.procedures.entries import TYPES, VALUED, entry_key, member_of, split, whole_entries_of
 from redmodel.procedures.native_words import enter_text
 from redmodel.procedures.native_write import drop, leave, wrong_type_at
 from redmodel.procedures.registry import Context
@@ -33,6 +33,8 @@ def _holds(ctx: Context, side: bytes, id: bytes, entry: bytes) -> bool:
             return id in scores_at(ctx, key)
         if kind == b"t":
             return id in hash_at(ctx, key)
+        if kind == b"<":
+            return member_of(kind, token, id) in scores_at(ctx, key)
         return hash_at(ctx, key).get(token) == id
     return False
 
@@ -186,6 +188,12 @@ def _compare(
         if there is None or there != float(score):
             findings.tell(b"missing" if there is None else b"misplaced", entry, b"" if there is None else _text(there))
             joins.append((b"ZADD", key, score, id))
+        return True
+    if kind == b"<":
+        there = scores_at(ctx, key).get(member_of(kind, token, id))
+        if there != 0:
+            findings.tell(b"missing" if there is None else b"misplaced", entry, b"" if there is None else _text(there))
+            joins.append((b"ZADD", key, b"0", member_of(kind, token, id)))
         return True
     owner = hash_at(ctx, key).get(token)
     if owner == id:

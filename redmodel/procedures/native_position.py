@@ -26,7 +26,7 @@ class Position:
         for word, kind in zip(words, orders[::3], strict=False):
             self.text = word[1:] if word[:1] == b"=" else None
             value: Any = self.text
-            if value is not None and kind not in (b"$", b"@"):
+            if value is not None and kind not in (b"$", b"@", b"<"):
                 try:
                     value = float(value)
                 except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias, cast
 
-from redmodel.procedures.entries import TYPES, whole_entries_of
+from redmodel.procedures.entries import TYPES, member_of, split, whole_entries_of
 from redmodel.procedures.native_words import enter_text
 from redmodel.procedures.native_write import (
     Places,
@@ -18,7 +18,7 @@ from redmodel.procedures.native_write import (
 )
 from redmodel.procedures.registry import Context
 
-_SET, _UNIQUE, _WORD, _TEXT = b"=!wt"
+_SET, _UNIQUE, _ORDERED, _WORD, _TEXT = b"=!<wt"
 
 
 def save(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
@@ -132,7 +132,7 @@ def saving(
                 if taker != id:
                     return [b"unique", path, token, taker]
             joins.append((b"HSET", key, token, id))
-        elif letter == _WORD or letter == _TEXT:
+        elif letter in (_WORD, _TEXT):
             if (wrong := wrong_type_at(ctx, key, TYPES[entry[:1]])) is not None:
                 return wrong
             texts.append((key, entry, argv[at]))
@@ -140,6 +140,9 @@ def saving(
         else:
             if held is not None and not hasattr(held, "scores"):
                 return wrong_type_at(ctx, key, b"zset")
+            if letter == _ORDERED:
+                joins.append((b"ZADD", key, b"0", member_of(entry[:1], split(entry)[2], id)))
+                continue
             joins.append((b"ZADD", key, argv[at], id))
             at += 1
     if claimed is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from redmodel.procedures.containers import hash_at
-from redmodel.procedures.entries import TYPES, VALUED, entries_of, spell
+from redmodel.procedures.entries import TYPES, VALUED, entries_of, member_of, spell
 from redmodel.procedures.native_words import enter_text
 from redmodel.procedures.native_write import drop, leave, wrong_type_at
 from redmodel.procedures.registry import Context
@@ -67,6 +67,9 @@ def reindex(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
         if kind in VALUED:
             texts.append((key, entry, argv[at]))
             at += 1
+            continue
+        if kind == b"<":
+            joins.append((b"ZADD", key, b"0", member_of(kind, token, id)))
             continue
         joins.append((b"SADD", key, id, b"") if kind == b"=" else (b"HSET", key, token, id))
         owner = hash_at(ctx, key).get(token) if alive and kind == b"!" else None

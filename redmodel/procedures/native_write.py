@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import hash_at
-from redmodel.procedures.entries import TYPES, entries_of, entry_key
+from redmodel.procedures.entries import TYPES, entries_of, entry_key, member_of
 from redmodel.procedures.native_words import leave_text
 from redmodel.procedures.registry import Context
 
@@ -43,6 +43,8 @@ def leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token:
             ctx.call(b"ZREM", entry_key(side, kind, path, token), id)
         elif kind in (b"w", b"t"):
             leave_text(ctx, side, id, kind, path, token)
+        elif kind == b"<":
+            ctx.call(b"ZREM", entry_key(side, kind, path, token), member_of(kind, token, id))
         elif ctx.call(b"HGET", side + path, token) == id:
             ctx.call(b"HDEL", side + path, token)
 

@@ -11,7 +11,7 @@ local function position(orders)
   for n = 2, #words - 1 do
     local kind, text = orders[3 * n - 5], string.sub(words[n], 2)
     local value = string.sub(words[n], 1, 1) == '=' and text
-    if value and kind ~= '$' and kind ~= '@' then value = number(text) or text end
+    if value and not string.find(kind, '^[$@<]') then value = number(text) or text end
     walk.values[n - 1] = value
     walk.text = value and text
   end

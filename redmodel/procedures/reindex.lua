@@ -70,6 +70,8 @@ if alive then
     elseif kind == 'w' or kind == 't' then
       at = at + 1
       enter_text(side, id, KEYS[i], ARGV[at - 1], ARGV[at])
+    elseif kind == '<' then
+      call('ZADD', KEYS[i], 0, token .. '\0' .. id)
     else
       at = at + 1
       call('ZADD', KEYS[i], ARGV[at], id)

@@ -103,7 +103,7 @@ local function save(k, last_key, a, pause, given, claimed)
       refused = not fresh and wrong(KEYS[i], 'hash')
       if refused then return refused end
     else
-      at = at + 1
+      if VALUED[kind] then at = at + 1 end
       refused = not fresh and wrong(KEYS[i], 'zset')
       if refused then return refused end
     end
@@ -129,6 +129,8 @@ local function save(k, last_key, a, pause, given, claimed)
       elseif kind == 119 or kind == 116 then -- 'w', 't'
         at = at + 1
         reply = enter_text(side, id, KEYS[i], ARGV[at - 1], ARGV[at])
+      elseif kind == 60 then -- '<'
+        reply = try('ZADD', KEYS[i], 0, string.match(ARGV[at], '\31([^\30]*)') .. '\0' .. id)
       else
         at = at + 1
         reply = try('ZADD', KEYS[i], ARGV[at], id)

@@ -34,8 +34,22 @@ local function list(width)
 end
 
 -- What parts that come after this one add: kinds of nodes, each with parse(node), estimate(node), collect(node) and
--- marks(node, members); and kinds of orders, each a function (members, source) that gives a list of numbers, texts or false.
-local nodes, arrangements = {}, {}
+-- marks(node, members), and `exact` if its estimate is the number of all that it collects; kinds of orders, each a function
+-- (members, source) that gives a list of numbers, texts or false; and readers of pages straight off an order, each a function
+-- (root, source, direction, offset, limit) that gives members and total, or nothing where that can't be.
+local nodes, arrangements, straight = {}, {}, {}
+
+-- Byte order. Lua's own `<` follows the server's locale, which is seldom another than C.
+local before = function(a, b) return a < b end
+if 'a' < 'B' then
+  before = function(a, b)
+    for i = 1, math.min(#a, #b) do
+      local x, y = string.byte(a, i), string.byte(b, i)
+      if x ~= y then return x < y end
+    end
+    return #a < #b
+  end
+end
 
 local function parse()
   local kind = ARGV[at]

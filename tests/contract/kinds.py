@@ -17,6 +17,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+import redmodel as fields
 from redmodel import Embedded, Field, Indexed, Model, Ref, Unique
 from redmodel.model import Condition, Order
 
@@ -152,6 +153,92 @@ class MaybeWord(Word):
 
     def value(self, rng: random.Random) -> Any:
         return rng.choice([None, None, *WORDS])
+
+
+class OrderedWord(MaybeWord, Ranged):
+    """A text with ranges, beginnings, ends and patterns."""
+
+    annotation = fields.Ordered[str | None]
+
+    def key(self, value: Any) -> Any:
+        return self.seen(value).encode()
+
+    def seen(self, value: str) -> str:
+        """The text as it is compared."""
+        return value
+
+    def compared(self, test: Callable[[str, str], bool], wanted: str) -> Test:
+        return lambda value: value is not None and test(self.seen(value), self.seen(wanted))
+
+    def ask_equal(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = self.bound(rng)
+        return field == wanted, self.compared(str.__eq__, wanted)
+
+    def ask_unequal(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = self.bound(rng)
+        return field != wanted, lambda value: not self.compared(str.__eq__, wanted)(value)
+
+    def ask_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = [self.bound(rng) for _ in range(rng.randrange(4))]
+        return field.in_(wanted), lambda value: any(self.compared(str.__eq__, one)(value) for one in wanted)
+
+    def ask_not_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        condition, test = self.ask_in(rng, field)
+        return ~condition, lambda value: not test(value)
+
+    def ask_below(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        high = self.bound(rng)
+        if rng.random() < 0.5:
+            return field < high, self.compared(str.__lt__, high)
+        return field <= high, self.compared(str.__le__, high)
+
+    def ask_above(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        low = self.bound(rng)
+        if rng.random() < 0.5:
+            return field > low, self.compared(str.__gt__, low)
+        return field >= low, self.compared(str.__ge__, low)
+
+    def ask_between(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        low, high = self.bound(rng), self.bound(rng)
+        above, below = self.compared(str.__ge__, low), self.compared(str.__le__, high)
+        return field.between(low, high), lambda value: above(value) and below(value)
+
+    def part(self, rng: random.Random) -> str:
+        word = self.bound(rng)
+        return rng.choice([word, word[:1], word[-1:], word[1:], word[:96]])
+
+    def ask_startswith(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = self.part(rng)
+        return field.startswith(wanted), self.compared(str.startswith, wanted)
+
+    def ask_endswith(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = self.part(rng)
+        return field.endswith(wanted), self.compared(str.endswith, wanted)
+
+    def ask_like(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        pattern = "".join(
+            rng.choice(["%", "_", "a", "b", "x", "\\%", "\0", "%a", "100"]) for _ in range(rng.randrange(5))
+        )
+        return field.like(pattern), lambda value: value is not None and fits(self.seen(value), pattern)
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Whether a text fits a pattern of LIKE, the plain way."""
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return any(fits(text[at:], pattern[1:]) for at in range(len(text) + 1))
+    if pattern[0] == "\\":
+        return text[:1] == pattern[1] and fits(text[1:], pattern[2:])
+    return bool(text) and pattern[0] in ("_", text[0]) and fits(text[1:], pattern[1:])
+
+
+class FoldedWord(OrderedWord):
+    annotation = fields.Folded[str | None]
+    grouped = False
+
+    def seen(self, value: str) -> str:
+        return value.casefold()
 
 
 class UniqueWord(Word):
@@ -399,6 +486,8 @@ class Link(Equal):
 KINDS: tuple[type[Kind], ...] = (
     Word,
     MaybeWord,
+    OrderedWord,
+    FoldedWord,
     UniqueWord,
     Whole,
     MaybeWhole,

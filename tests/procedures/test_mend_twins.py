@@ -15,6 +15,7 @@ from tests.procedures.test_twins import CITIES, IDS, Run, Server, Twin, a_save, 
 SLOTS = [b"=city\x1fOslo\x1e", b"=city\x1fRome\x1e", b"=old\x1fx\x1e", b"#age\x1f\x1e", b"=age\x1f~null\x1e"]
 SLOTS += [b"wbody\x1fa\x1e", b"wbody\x1fx\x1e", b"tbody\x1f\x1e"]
 SLOTS += [b"!email\x1fe%d\x1e" % n for n in range(6)] + [b"=tags\x1fx\x1e", b"#old\x1f\x1e", b"!old\x1fe1\x1e"]
+SLOTS += [b"<city\x1fOslo\x1e", b"<city\x1f\x1e", b"<old\x1fx\x1e"]
 COLUMNS = [b"id", b"city", b"email"]
 
 
@@ -28,12 +29,14 @@ def damage(rng: random.Random) -> tuple[bytes, ...]:
             (b"DEL", b"t:" + id),
             (b"HSET", b"t:" + id, b"city", rng.choice(CITIES)),
             (b"HSET", b"t:" + id, b"id", id),
-            (b"DEL", rng.choice([b"t@ids", b"t@log", b"t@expires", b"t@age", b"t@email", b"t@city:Oslo"])),
+            (b"DEL", rng.choice([b"t@city", b"t@ids", b"t@log", b"t@expires", b"t@age", b"t@email", b"t@city:Oslo"])),
             (b"HDEL", b"t@log", id),
             (b"HSET", b"t@log", id, rng.choice(garbage)),
             (b"SREM", b"t@ids", id),
             (b"SADD", rng.choice([b"t@ids", b"t@city:Rome", b"t@old:x"]), id),
             (b"ZADD", rng.choice([b"t@age", b"t@old"]), rng.choice([b"3", b"-inf", b"inf", b"0.5"]), id),
+            (b"ZADD", rng.choice([b"t@city", b"t@old"]), b"%d" % rng.randrange(2), b"Oslo\x00" + id),
+            (b"ZREM", b"t@city", b"Oslo\x00" + id),
             (b"ZADD", b"t@expires", rng.choice([b"1", b"inf", b"99999999999999"]), id),
             (b"HSET", rng.choice([b"t@email", b"t@old"]), b"e%d" % rng.randrange(6), other),
             (b"DEL", rng.choice([b"t@body", b"t@body:a", b"t@body:x", b"t@body:~words"])),
@@ -74,7 +77,7 @@ def told(reply: Any) -> Any:
     if not isinstance(reply, list) or len(reply) % 5:
         return reply
     rows = [tuple(reply[n : n + 5]) for n in range(0, len(reply), 5)]
-    return sorted(row[:4] if row[1] == b"#" or row[2] == b"expires" else row for row in rows)
+    return sorted(row[:4] if row[1] in (b"#", b"<") or row[2] == b"expires" else row for row in rows)
 
 
 @pytest.mark.parametrize("seed", range(6))

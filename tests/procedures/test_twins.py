@@ -13,12 +13,15 @@ import redis
 from redmodel.engine.engine import Engine
 from redmodel.engine.session import Session
 from redmodel.errors import ReplyError
+from redmodel.model.tokens import ordered_token
 from redmodel.procedures import (
     AGGREGATE,
+    AGGREGATE_RICH,
     ALL,
     DEFINE,
     DELETE,
     FIND,
+    FIND_RICH,
     INCREMENT,
     ITEMS,
     PURGE,
@@ -114,7 +117,7 @@ def counted(items: list[Any]) -> list[Any]:
 
 
 def entries(city: bytes, age: int | None, email: bytes | None, tags: list[bytes]) -> list[tuple[bytes, ...]]:
-    found = [(b"=", b"city", city, b"")]
+    found = [(b"=", b"city", city, b""), (b"<", b"city", ordered_token(city), b"")]
     found += [(b"#", b"age", b"", b"%d" % age)] if age is not None else [(b"=", b"age", b"~null", b"")]
     found += [(b"!", b"email", email, b"")] if email is not None else [(b"=", b"email", b"~null", b"")]
     found += [(b"=", b"tags", tag, b"") for tag in tags]
@@ -257,7 +260,11 @@ def a_node(rng: random.Random, keys: list[bytes], depth: int = 0) -> list[Any]:
             keys.append(key)
         return keys.index(key) + 1
 
-    kind = rng.choice("=#!u*" if depth > 2 else "=##!u*&&||~")
+    kind = rng.choice("=#!u*<L" if depth > 2 else "=##!u*&&||~<L")
+    if kind in "<L":
+        low, high = rng.choice([b"-", b"[", b"[O", b"[Oslo\x01"]), rng.choice([b"+", b"(P", b"(Rome", b"(\x02"])
+        fits = counted(rng.choice([[b"O", b"o"], [b"", b"\x00"], [b"\x00\x00m", b""], [b"", b"s", b""], [b"Rome"]]))
+        return [kind.encode(), place(b"t@city"), b"city", low, high, *(fits if kind == "L" else [])]
     if kind == "=":
         return [b"=", place(rng.choice([b"t@city:Oslo", b"t@city:Rome", b"t@tags:x", b"t@age:~null"]))]
     if kind == "#":
@@ -279,15 +286,13 @@ def a_node(rng: random.Random, keys: list[bytes], depth: int = 0) -> list[Any]:
 def a_find(rng: random.Random) -> tuple[bytes, ...]:
     keys = [b"t@ids", b"t@expires"]
     node = a_node(rng, keys)
-    if b"t@age" not in keys:
-        keys.append(b"t@age")
-    age = keys.index(b"t@age") + 1
+    keys += [key for key in (b"t@age", b"t@city") if key not in keys]
+    age, text = keys.index(b"t@age") + 1, b"%d city" % (keys.index(b"t@city") + 1)
     orders: list[Any] = []
     for _ in range(rng.choice([1, 1, 2])):
-        down = rng.choice([b"a", b"d"])
-        orders += rng.choice(
-            [[b"?", age, down], [b"#", age, down], [b"$", b"city", down], [b"@", b"", down], [b"%", b"", down]]
-        )
+        down = rng.choice([b"a", b"d", b"A", b"D"])
+        sources = [(b"?", age), (b"#", age), (b"$", b"city"), (b"@", b""), (b"%", b""), (b"<", text)]
+        orders += [*rng.choice(sources), down]
     most = rng.choice([0, 2, 1000])
     flags = rng.choice([b"w", b"wt", b"", b"wc", b"c"])
     flags += rng.choice(
@@ -299,12 +304,13 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
         flags, bounds = b"k" + flags.replace(b"c", b""), [0, rng.choice([1, 2, 10])]
         position = counted([rng.choice([b"a", b"b"]), *rng.choice([[], a_position(rng, orders)])])
     argv = [flags, *bounds, most, *counted([b"id", b"city", b"age"])]
-    return run(FIND, keys, [*argv, len(orders) // 3, *orders, *position, *node])
+    rich = not {b"<", b"L"}.isdisjoint([*node, *orders])
+    return run(FIND_RICH if rich else FIND, keys, [*argv, len(orders) // 3, *orders, *position, *node])
 
 
 def a_position(rng: random.Random, orders: list[Any]) -> list[bytes]:
     """A place in an order, where a record may stand or not."""
-    values = {b"$": rng.choice(CITIES), b"@": rng.choice(IDS), b"%": b"%d" % rng.randrange(9)}
+    values = {b"$": rng.choice(CITIES), b"<": rng.choice(CITIES), b"@": rng.choice(IDS), b"%": b"%d" % rng.randrange(9)}
     words = [b"=" + values.get(kind, b"%d" % rng.randrange(5)) for kind in orders[::3]]
     if rng.random() < 0.2:
         words[0] = b"-" if orders[0] != b"@" else words[0]
@@ -318,7 +324,9 @@ def an_aggregate(rng: random.Random) -> tuple[bytes, ...]:
     flags = rng.choice([b"w", b"wi", b"i", b"wv", b""])
     most = rng.choice([3, 1000])
     head = [flags, *grouped, *step, rng.choice([b"", b"3"]), most, *counted([b"id", b"city"])]
-    return run(AGGREGATE, keys, [*head, *a_node(rng, keys)])
+    node = a_node(rng, keys)
+    rich = not {b"<", b"L"}.isdisjoint(node)
+    return run(AGGREGATE_RICH if rich else AGGREGATE, keys, [*head, *node])
 
 
 def an_operation(rng: random.Random) -> tuple[bytes, ...]:
@@ -364,6 +372,7 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
                 b"t@age",
                 b"t@expires",
                 b"t@ids",
+                b"t@city",
             ]
         )
         return (b"SETNX", key, b"in the way")
@@ -385,7 +394,7 @@ def tidy(reply: Any, now: int) -> Any:
     return reply
 
 
-READS = ((b"EVALSHA", FIND.sha), (b"EVALSHA", AGGREGATE.sha))
+READS = [(b"EVALSHA", read.sha) for read in (FIND, FIND_RICH, AGGREGATE, AGGREGATE_RICH)]
 
 
 @pytest.mark.parametrize("seed", range(6))
