@@ -1,6 +1,6 @@
 """Who is connected: the sessions of one engine's clients, in the order in which they came.
 
-May live here: the register, and the line of one client in CLIENT LIST. Whom a filter means is CLIENT's business.
+May live here: the register, what a client takes, and its line in CLIENT LIST. Whom a filter means is CLIENT's business.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from redmodel.engine.session import Session
+
+CLIENT = 2000
+"""What a client takes that does nothing."""
+
+_NAME = 100  # a key that is watched, a channel that is heard: beside its own bytes
 
 
 class Buffers(NamedTuple):
@@ -56,12 +61,26 @@ class Clients:
         self.by_id.pop(session.id, None)
 
 
+def of_queue(session: Session) -> int:
+    """Bytes of the commands that wait for EXEC, and of what is watched for it."""
+    queued = session.queue or ()
+    return sum(len(arg) for _, args in queued for arg in args) + sum(len(key) + _NAME for _, key in session.watched)
+
+
+def of_client(session: Session, buffers: Buffers) -> int:
+    """Bytes that a client takes, about."""
+    heard = (session.channels, session.patterns, session.shards)
+    names = sum(len(name) + _NAME for each in heard for name in each)
+    if session.tracked is not None:
+        names += sum(len(prefix) + _NAME for prefix in session.tracked.prefixes)
+    return CLIENT + buffers.requests + buffers.arguments + buffers.replies + of_queue(session) + names
+
+
 def line(session: Session, *, blocked: bool = False, subscribed: tuple[int, int, int] = (0, 0, 0)) -> bytes:
     """A client as CLIENT LIST shows it, without the end of the line."""
     now = monotonic()
     buffers = session.peer.buffers() if session.peer is not None else Buffers()
     queued = -1 if session.queue is None else len(session.queue)
-    memory = 2000 + buffers.requests + buffers.arguments + buffers.replies
     return (
         b"id=%d addr=%b laddr=%b fd=%d name=%b age=%d idle=%d flags=%b db=%d sub=%d psub=%d ssub=%d multi=%d "
         b"qbuf=%d qbuf-free=%d argv-mem=%d multi-mem=%d rbs=%d rbp=%d obl=%d oll=%d omem=%d tot-mem=%d events=r "
@@ -81,13 +100,13 @@ def line(session: Session, *, blocked: bool = False, subscribed: tuple[int, int,
             buffers.requests,
             max(20474 - buffers.requests, 0),
             buffers.arguments,
-            0 if session.queue is None else sum(len(arg) for _, args in session.queue for arg in args),
+            of_queue(session),
             1024,
             0,
             0,
             buffers.waiting,
             buffers.replies,
-            memory,
+            of_client(session, buffers),
             session.last_command or b"NULL",
             session.user.name if session.user is not None else b"(superuser)",
             -1 if session.tracked is None else session.tracked.redirect,

@@ -249,7 +249,9 @@ class Context:
             database.wake((key,))
         engine = self.engine
         engine.waiters.heed(database.number, key)
-        if engine.tracking:
+        if engine.tracking and event == b"evicted":
+            engine.tracking.evicted(key)
+        elif engine.tracking:
             engine.tracking.changed(key, None if event == b"expired" else self.session)
         if event and engine.notifier:
             engine.notifier.publish(event, database, key)

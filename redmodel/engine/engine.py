@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from threading import Condition, RLock
-from time import time_ns
+from time import perf_counter_ns, time_ns
 from typing import TYPE_CHECKING, cast
 
 from redmodel.engine import texts
 from redmodel.engine.access.control import AccessControl
+from redmodel.engine.client_memory import ClientMemory
 from redmodel.engine.clients import Clients
 from redmodel.engine.commands.tables import COMMANDS
 from redmodel.engine.context import Context, ForReplicas
@@ -105,6 +106,7 @@ class Engine:
         self.shutdown = Shutdown()
         self.access = AccessControl(self.settings)
         self.gate = Gate(self)
+        self.client_memory = ClientMemory(self)
         self.memory = Memory(self, self._context)
         self.replication = Replication(self)
         #: Keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
@@ -164,7 +166,7 @@ class Engine:
                 self.adopt(session)
             context.moment = 0
             try:
-                if session.counted:
+                if session.counted or self.gate.strict:
                     return self.gate.call(context, command, args)
                 return command.handler(context, args)
             except Suspended as suspended:
@@ -317,8 +319,8 @@ class Engine:
     def expire_step(self, most: int = _STEP_KEYS) -> int:
         """Remove up to ``most`` expired keys from each database, and say how many were removed.
 
-        The engine itself takes a step with every 256 commands; call it when there is no traffic. Cost: O(1) where
-        nothing is due.
+        Keys that ``maxmemory`` sends away go too. The engine itself takes a step with every 256 commands; call it when
+        there is no traffic. Cost: O(1) where nothing is due.
         """
         with self._lock:
             self._until_step = _STEP_EVERY
@@ -328,11 +330,16 @@ class Engine:
                 self.saves.begin_when_due(self)
             context = self._context
             context.moment = 0
+            began = perf_counter_ns()
             gone = 0
             for database in self.databases:
                 if database.due or database.field_due:
                     context.database = database
                     gone += context.expire_due(most)
+            if gone:
+                self.gate.took("expire-cycle", perf_counter_ns() - began)
+            if self.memory.limit:
+                self.memory.make_room()
             self.adopt(context.session)
             if context.effects:
                 self._flush()

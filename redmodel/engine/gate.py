@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from redmodel.engine import texts
 from redmodel.engine.access.control import LogEntry
 from redmodel.engine.clients import line
+from redmodel.engine.observing import without_secrets
 from redmodel.engine.registry import subcommand
 from redmodel.engine.statistics import step_of
+from redmodel.engine.waiting import Suspended
 from redmodel.errors import ReplyError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
     from redmodel.engine.session import Session
+    from redmodel.engine.waiting import Waiter
 
 # Commands that look at a key without using it.
 _NO_TOUCH = frozenset(
@@ -149,34 +152,58 @@ class Gate:
         self._engine.access.note(LogEntry(reason, where, what, user, line(session)))
 
     def call(self, context: Context, command: Command, args: Args) -> Reply:
-        """Run a command, and count it."""
-        statistics = self._engine.statistics
-        name = command.name
-        count = statistics.commands.get(name)
-        if count is None:
-            count = statistics.count_of(name)
+        """Run a command, and count it; one that waits is counted when it is answered."""
         began = perf_counter_ns()
         try:
-            return command.handler(context, args)
-        except ReplyError:
-            count.failed += 1
+            reply = command.handler(context, args)
+        except Suspended as suspended:
+            suspended.waiter.call = (command, args, began)
             raise
-        finally:
-            spent = perf_counter_ns() - began
-            statistics.processed += 1
-            count.calls += 1
-            count.nanoseconds += spent
-            if self._tracking:
-                step = step_of(spent)
-                latencies = count.latencies
-                latencies[step] = latencies.get(step, 0) + 1
-            first = command.keys[0]
-            if first and name not in _NO_TOUCH:
-                self._meet(context, command, args)
-            if spent > self._slow_after and "skip_slowlog" not in command.flags:
-                self._note_slow(context.session, args, spent)
-            if spent > self._latency_after:
-                self._engine.latency.note("fast-command" if "fast" in command.flags else "command", spent // 1_000_000)
+        except BaseException as error:
+            self._count(context, command, args, perf_counter_ns() - began, failed=isinstance(error, ReplyError))
+            raise
+        self._count(context, command, args, perf_counter_ns() - began, failed=False)
+        return reply
+
+    def waited(self, waiter: Waiter) -> None:
+        """Count a command that has waited, and is answered now."""
+        if waiter.call is None:
+            return
+        command, args, began = waiter.call
+        failed = isinstance(waiter.reply, ReplyError)
+        if isinstance(waiter.reply, ReplyError):
+            self._engine.statistics.failed(waiter.reply.text)
+        self._count_spent(waiter.session, command, args, perf_counter_ns() - began, failed=failed)
+
+    def _count(self, context: Context, command: Command, args: Args, spent: int, *, failed: bool) -> None:
+        self._count_spent(context.session, command, args, spent, failed=failed)
+        if command.keys[0] and command.name not in _NO_TOUCH:
+            self._meet(context, command, args)
+        if spent > self._latency_after:
+            self.took("fast-command" if "fast" in command.flags else "command", spent)
+
+    def _count_spent(self, session: Session, command: Command, args: Args, spent: int, *, failed: bool) -> None:
+        if not session.counted:
+            return
+        statistics = self._engine.statistics
+        count = statistics.commands.get(command.name)
+        if count is None:
+            count = statistics.count_of(command.name)
+        statistics.processed += 1
+        count.calls += 1
+        count.failed += failed
+        count.nanoseconds += spent
+        if self._tracking:
+            step = step_of(spent)
+            latencies = count.latencies
+            latencies[step] = latencies.get(step, 0) + 1
+        if spent > self._slow_after and "skip_slowlog" not in command.flags:
+            self._note_slow(session, args, spent)
+
+    def took(self, event: str, nanoseconds: int) -> None:
+        """Note how long something took, where that is longer than latency-monitor-threshold."""
+        if nanoseconds > self._latency_after:
+            self._engine.latency.note(event, nanoseconds // 1_000_000)
 
     def call_within(self, context: Context, command: Command, args: Args) -> Reply:
         """Run a command inside another, where the user's rules hold too, and count it."""
@@ -212,6 +239,7 @@ class Gate:
                     self._engine.statistics.misses += 1
 
     def _note_slow(self, session: Session, args: Args, spent: int) -> None:
+        args = without_secrets(args)
         shown = [arg if len(arg) <= 128 else arg[:128] + b"... (%d more bytes)" % (len(arg) - 128) for arg in args[:32]]
         if len(args) > 32:
             shown[31:] = [b"... (%d more arguments)" % (len(args) - 31)]

@@ -157,7 +157,7 @@ class Keyspace:
         self.kept.clear()
         self.scans.clear()
         self.accessed.clear()
-        self.sizes.clear()
+        # `sizes` stays: that it no longer fits tells the account of memory that keys have gone.
 
     def swap(self, other: Keyspace) -> None:
         """Exchange all keys with another database; watchers stay."""

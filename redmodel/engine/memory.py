@@ -61,8 +61,6 @@ class Memory:
             for database in self._engine.databases:
                 database.sizes.clear()
         self._context.reckon()
-        if self.limit:
-            self.make_room()
 
     @property
     def moment(self) -> int:
@@ -73,8 +71,12 @@ class Memory:
         """Bytes that the engine takes, about."""
         if self.limit:
             self._measure_changed()
-            return BASE + self._total
-        return BASE + sum(self.of_database(database) for database in self._engine.databases)
+            return BASE + self._total + self._engine.client_memory.total
+        return (
+            BASE
+            + self._engine.client_memory.all()
+            + sum(self.of_database(database) for database in self._engine.databases)
+        )
 
     def of_database(self, database: Keyspace) -> int:
         """Bytes that the keys of one database take, judged by some of them."""
@@ -112,7 +114,7 @@ class Memory:
         policy = self._settings.text("maxmemory-policy")
         if policy == "noeviction":
             return False
-        while BASE + self._total > self.limit:
+        while BASE + self._total + self._engine.client_memory.total > self.limit:
             victim = self._victim(policy)
             if victim is None:
                 return False

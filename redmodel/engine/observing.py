@@ -32,6 +32,7 @@ _LOOKING_WRITERS = frozenset(
     b"georadiusbymember".split()
 )
 _REDACTED = b"(redacted)"
+_SENSITIVE = frozenset(b"masteruser masterauth requirepass tls-key-file-pass tls-client-key-file-pass".split())
 
 
 class Observers:
@@ -103,7 +104,7 @@ class Observers:
         session = context.session
         where = b"lua" if self._engine.scripting.running is not None else _place(session.address)
         now = time.time_ns() // 1000
-        spelled = b" ".join(map(quoted, _without_secrets(args)))
+        spelled = b" ".join(map(quoted, without_secrets(args)))
         line = Status(b"%d.%06d [%d %b] %b" % (now // 1_000_000, now % 1_000_000, session.db, where, spelled))
         for monitor in tuple(self.monitors):
             if monitor is session:
@@ -121,11 +122,18 @@ def _place(address: bytes) -> bytes:
     return b"unix:" + address.removesuffix(b":0") if address.startswith(b"/") else address
 
 
-def _without_secrets(args: Args) -> list[bytes]:
+def without_secrets(args: Args) -> list[bytes]:
+    """The arguments of a command, with those hidden that are nobody's business."""
     shown = list(args)
     name = args[0].lower()
     if name == b"auth":
         shown[1:] = [_REDACTED] * (len(args) - 1)
+    elif name == b"acl" and len(args) > 1 and args[1].lower() in (b"setuser", b"getuser", b"deluser"):
+        shown[2:] = [_REDACTED] * (len(args) - 2)
+    elif name == b"config" and len(args) > 1 and args[1].lower() == b"set":
+        for at in range(2, len(args) - 1, 2):
+            if args[at].lower() in _SENSITIVE:
+                shown[at + 1] = _REDACTED
     elif name in (b"hello", b"migrate"):
         for at, arg in enumerate(args):
             behind = {b"auth": 1 if name == b"migrate" else 2, b"auth2": 2}.get(arg.lower(), 0)

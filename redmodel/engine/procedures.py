@@ -24,12 +24,15 @@ Procedure: TypeAlias = "Callable[[ProcedureContext, list[bytes], list[bytes]], R
 class ProcedureContext:
     """What a running procedure may do: run commands, look at values, and know the time."""
 
-    __slots__ = ("_commands", "_context", "_owed", "_read_only")
+    __slots__ = ("_commands", "_context", "_counted", "_owed", "_read_only")
 
-    def __init__(self, context: Context, commands: dict[bytes, Command], *, read_only: bool = False) -> None:
+    def __init__(
+        self, context: Context, commands: dict[bytes, Command], *, read_only: bool = False, counted: bool = False
+    ) -> None:
         self._context = context
         self._commands = commands
         self._read_only = read_only
+        self._counted = counted  # each command counts as if a client had sent it
         self._owed = context.owed
 
     @property
@@ -76,6 +79,8 @@ class ProcedureContext:
         """Run a command that was found."""
         context = self._context
         try:
+            if self._counted:
+                return context.engine.gate.call(context, command, args)
             return command.handler(context, args)
         finally:
             if context.changed:

@@ -142,6 +142,11 @@ class Session:
         return self.replica is not None and bool(self.replica.state)
 
     @property
+    def near(self) -> bool:
+        """Whether it is the program's own, or its client is on this machine."""
+        return not self.counted or self.local_address.startswith(b"/") or self.address.startswith((b"127.", b"[::1]"))
+
+    @property
     def hears(self) -> bool:
         """Whether something may be told to the session that it didn't ask for."""
         return self.subscribed or self.monitoring or self.tracked is not None

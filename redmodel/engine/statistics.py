@@ -73,7 +73,7 @@ class Statistics:
         self.hits = 0
         self.misses = 0
         self.expired = 0
-        self.evicted = 0
+        self.evicted = self.evicted_clients = 0
         self.read_bytes = 0
         self.written_bytes = 0
         self.acl_denied = {"auth": 0, "cmd": 0, "key": 0, "channel": 0}

@@ -90,6 +90,13 @@ class Tracking:
         if key in self.readers:
             self._tell_readers(key, by)
 
+    def evicted(self, key: bytes) -> None:
+        """A key had to go before a command could run: its readers are told before they are answered."""
+        if self.prefixes:
+            self._changed[key] = None
+        if key in self.readers:
+            self._tell_readers(key, None, at_once=True)
+
     def flushed(self) -> None:
         """All keys of a database, or of all of them, are gone."""
         for session in list(self.sessions):
@@ -110,14 +117,14 @@ class Tracking:
                 if wanted:
                     self._send(session, wanted)
 
-    def _tell_readers(self, key: bytes, by: Session | None) -> None:
+    def _tell_readers(self, key: bytes, by: Session | None, *, at_once: bool = False) -> None:
         for session in self.readers.pop(key):
             tracked = session.tracked
             if tracked is None or tracked.broadcast or (tracked.noloop and session is by):
                 continue
-            self._send(session, [key])
+            self._send(session, [key], at_once=at_once)
 
-    def _send(self, session: Session, keys: list[bytes] | None) -> None:
+    def _send(self, session: Session, keys: list[bytes] | None, *, at_once: bool = False) -> None:
         tracked = session.tracked
         assert tracked is not None
         target = session
@@ -129,7 +136,8 @@ class Tracking:
                     session.tell_behind(Push((b"tracking-redir-broken", tracked.redirect)))
                 return
             target = found
+        tell = target.tell if at_once else target.tell_behind
         if target.protocol >= 3:
-            target.tell_behind(Push((b"invalidate", keys)))
+            tell(Push((b"invalidate", keys)))
         elif tracked.redirect and target.subscribed:
-            target.tell_behind(Push((b"message", _CHANNEL, keys)))
+            tell(Push((b"message", _CHANNEL, keys)))

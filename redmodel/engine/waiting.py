@@ -16,6 +16,7 @@ from redmodel.errors import ReplyError
 if TYPE_CHECKING:
     from redmodel.engine.context import Context
     from redmodel.engine.engine import Engine
+    from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
     from redmodel.engine.session import Session
 
@@ -54,6 +55,7 @@ class Waiter:
 
     __slots__ = (
         "attempt",
+        "call",
         "deadline",
         "done",
         "engine",
@@ -84,6 +86,8 @@ class Waiter:
         #: On the monotonic clock; None for no end.
         self.deadline = time.monotonic() + min(seconds, _LONGEST) if seconds > 0 else None
         self.done = False
+        #: The command with its arguments and the moment at which it began, where it is counted.
+        self.call: tuple[Command, Args, int] | None = None
         self.reply: Reply = None
         #: What the storage must have before anybody sees the reply; 0 for nothing.
         self.position = 0
@@ -139,7 +143,7 @@ class Waiter:
         with self.engine.lock:
             if self.done:
                 return False
-            self.told = None
+            self.told = self.call = None
             self.finish(None)
             return True
 
@@ -150,6 +154,7 @@ class Waiter:
         self.done = True
         self.reply = reply
         self.engine.waiters.leave(self)
+        self.engine.gate.waited(self)
         if self.told is not None:
             self.told()
 

@@ -130,6 +130,7 @@ class ClientConnection(asyncio.Protocol):
             self._paused.cancel()
         with self._engine.lock:
             self._engine.clients.leave(self.session)
+            self._engine.client_memory.forget(self.session)
         self._engine.release(self.session)
         self._gone(self)
 
@@ -145,7 +146,12 @@ class ClientConnection(asyncio.Protocol):
             logger.warning("Closing client that reached max query buffer length: %s", line(self.session).decode())
             self.abort()
             return
-        self._run()
+        account = self._engine.client_memory
+        if account.kept:
+            with self._engine.lock:
+                account.weigh(self.session)
+        if not self._closing:
+            self._run()
 
     def _trusted(self) -> bool:
         return self.session.authenticated or self._engine.access.open
@@ -228,6 +234,7 @@ class ClientConnection(asyncio.Protocol):
         gate = self._engine.gate
         replies: list[bytes] = []
         size = 0
+        flush_at = output.most or _FLUSH_AT  # where there is a limit, all that is answered at once counts
         while backlog and not self._full and not self._closing and self._held_size < _FLUSH_AT:
             if self._waiter is not None:
                 break
@@ -251,7 +258,7 @@ class ClientConnection(asyncio.Protocol):
             if output.behind:
                 replies += output.taken_behind()
             size += len(reply)
-            if size >= _FLUSH_AT:
+            if size >= flush_at:
                 self._send(replies)
                 replies, size = [], 0
         if replies:
@@ -424,6 +431,7 @@ class ClientConnection(asyncio.Protocol):
     def _send(self, replies: list[bytes]) -> None:
         if self._output is not None:
             self._output.send(replies)
+            self._closing = self._closing or self._output.ended
 
     def _close(self) -> None:
         self._closing = True

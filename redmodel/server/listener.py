@@ -167,7 +167,8 @@ class Listener:
                 logger.warning("Could not listen on %s:%d: %s", name, port, error)
                 if same:
                     self._open_again()
-                raise ValueError("Unable to listen on this port. Check server logs.") from error
+                reason = "Failed to bind to specified addresses." if same else "Unable to listen on this port."
+                raise ValueError(reason if same else f"{reason} Check server logs.") from error
         self._close_tcp()
         self.port, self._hosts = port or None, hosts
         self._serve_sockets(sockets)

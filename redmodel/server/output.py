@@ -60,16 +60,33 @@ class Output:
         """How many bytes the client has not taken."""
         return self._transport.get_write_buffer_size() + self._inbox_size
 
+    @property
+    def most(self) -> int:
+        """How many bytes may wait; 0 for no limit."""
+        return self._limits()[0]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is sent any more."""
+        return self._ended
+
     def send(self, parts: list[bytes]) -> None:
         """Send replies, behind the messages that came before them."""
         if self.inbox:
             parts = [*self.taken(), *parts]
         if not self._transport.is_closing():
             data = b"".join(parts) if len(parts) > 1 else parts[0]
+            if (hard := self.most) and len(data) + self._transport.get_write_buffer_size() >= hard:
+                self._give_up()  # as in Redis also where the network would take it all at once
+                return
             self._engine.statistics.written_bytes += len(data)
             self._transport.write(data)
             if self._transport.get_write_buffer_size():
                 self._check()
+            account = self._engine.client_memory
+            if account.kept:
+                with self._engine.lock:
+                    account.weigh(self._session)
 
     def deliver(self, message: Reply) -> None:
         """Send a message soon; to be called under the engine's lock, from any thread."""
@@ -82,7 +99,7 @@ class Output:
             return
         self.inbox.append(data)
         self._inbox_size += len(data)
-        hard = self._limits()[0]
+        hard = self.most
         if hard and self._inbox_size > hard:
             self.inbox.clear()  # nobody will read it
             self._ended = True
@@ -163,4 +180,6 @@ class Output:
             self._session.id,
             self._session.address.decode(),
         )
+        with self._engine.lock:
+            self._engine.clients.leave(self._session)  # from now on it is not listed
         self._transport.abort()

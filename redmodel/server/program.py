@@ -26,6 +26,7 @@ from redmodel.engine.storage.rdb.library import load_into
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import StorageError
 from redmodel.server.configuration import Configuration, fatal, read, set_up
+from redmodel.server.killing import KillOrder
 from redmodel.server.listener import Listener
 from redmodel.server.logs import LEVELS, LogFile, logger, notice
 from redmodel.server.tls import TlsError, tls_context
@@ -135,6 +136,7 @@ class _Program:
             return 1
         for name in ("port", "bind"):
             settings.obey(name, listener.move)
+        KillOrder(settings)
         ended = self._end_on_signals(engine)
         pidfile = settings.text("pidfile")
         if pidfile:

@@ -55,7 +55,7 @@ def config_set(context: Context, args: Args) -> Reply:
         raise texts.arity(b"config|set")
     pairs = [(_text(args[at]), _text(args[at + 1])) for at in range(2, len(args), 2)]
     try:
-        context.engine.settings.change(pairs)
+        context.engine.settings.change(pairs, near=context.session.near)
     except UnknownSetting as error:
         raise ReplyError(f"ERR Unknown option or number of arguments for CONFIG SET - '{error.name}'") from None
     except SettingError as error:

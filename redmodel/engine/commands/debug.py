@@ -94,10 +94,8 @@ _WRONG_PROTOCOL = (
 def debug(context: Context, args: Args) -> Reply:
     session = context.session
     allowed = context.engine.settings.text("enable-debug-command")
-    if session.counted and allowed != "yes":
-        near = session.local_address.startswith(b"/") or session.address.startswith((b"127.", b"[::1]"))
-        if allowed == "no" or not near:
-            raise ReplyError(_NOT_ALLOWED)
+    if session.counted and allowed != "yes" and (allowed == "no" or not session.near):
+        raise ReplyError(_NOT_ALLOWED)
     verb = _VERBS.get(args[1].upper())
     if verb is None or not verb[1] <= len(args) <= verb[2]:
         raise texts.subcommand_syntax(b"debug", args[1])

@@ -168,9 +168,7 @@ def _memory(context: Context) -> Lines:
         "mem_replication_backlog": 0,
         "mem_total_replication_buffers": 0,
         "mem_clients_slaves": 0,
-        "mem_clients_normal": sum(
-            sum(session.peer.buffers()[:3]) for session in engine.clients.by_id.values() if session.peer is not None
-        ),
+        "mem_clients_normal": engine.client_memory.all(),
         "mem_cluster_links": 0,
         "mem_aof_buffer": 0,
         "mem_allocator": "python",
@@ -233,7 +231,7 @@ def _stats(context: Context) -> Lines:
         "expired_time_cap_reached_count": 0,
         "expire_cycle_cpu_milliseconds": 0,
         "evicted_keys": counted.evicted,
-        "evicted_clients": 0,
+        "evicted_clients": counted.evicted_clients,
         "total_eviction_exceeded_time": 0,
         "current_eviction_exceeded_time": 0,
         "keyspace_hits": counted.hits,

@@ -50,8 +50,11 @@ def object_refcount(context: Context, args: Args) -> Reply:
     value = context.find(args[2])
     if value is None:
         return None
+    # Redis needs integers of one owner where each keeps the moment of its last use.
+    settings = context.engine.settings
+    alone = settings.number("maxmemory") and settings.text("maxmemory-policy").endswith(("lru", "lfu"))
     in_place = args[2] in context.database.kept
-    number = parse_integer(value) if type(value) is bytes and not in_place else None
+    number = parse_integer(value) if type(value) is bytes and not in_place and not alone else None
     return _SHARED_REFERENCES if number is not None and 0 <= number < _SHARED_INTEGERS else 1
 
 

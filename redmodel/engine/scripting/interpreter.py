@@ -57,6 +57,7 @@ class Interpreter:
             ``(failed, value)``.
         call: ``redis.call``, answering the same.
         more: takes arguments of the next ``call`` that go before its own.
+        swallowed: told of an error that ``redis.pcall`` gives to the script.
         register: ``redis.register_function``.
         tick: asked every now and then while a script runs; a text ends the script.
         values: constants of ``redis.*``.
@@ -71,6 +72,7 @@ class Interpreter:
         api: dict[bytes, Callable[..., Any]],
         call: Callable[..., Any],
         more: Callable[..., Any],
+        swallowed: Callable[[bytes], None],
         register: Callable[..., Any],
         tick: Callable[[], bytes | None],
         values: dict[bytes, Any],
@@ -109,6 +111,7 @@ class Interpreter:
             b"register": register,
             b"straightened": free(straightened),
             b"struct": self.table({name: free(function) for name, function in STRUCT.items()}),
+            b"swallowed": free(swallowed),
             b"tick": tick,
             b"unfloat": free(float_of),
             b"values": self.table(values),

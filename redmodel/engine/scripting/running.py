@@ -50,7 +50,9 @@ class Running:
         #: There are too few replicas for it to write.
         self.lonely = False
         self.read_only = read_only or kind.reads_only
-        self.procedure = ProcedureContext(context, context.engine.commands, read_only=self.read_only)
+        self.procedure = ProcedureContext(
+            context, context.engine.commands, read_only=self.read_only, counted=context.session.counted
+        )
 
 
 class Scripting:
@@ -88,6 +90,7 @@ class Scripting:
                 api=api(self),
                 call=self._call,
                 more=self._more,
+                swallowed=self._swallowed,
                 register=self._register,
                 tick=self._tick,
                 values=constants(),
@@ -183,6 +186,10 @@ class Scripting:
                 context.effects.clear()
             if context.session.db != selected:
                 context.select(selected)
+
+    def _swallowed(self, text: bytes) -> None:
+        """Count an error that no client sees."""
+        self._engine.statistics.failed(text.decode("utf-8", "surrogateescape"))
 
     def _more(self, *args: Any) -> None:
         self._before += args

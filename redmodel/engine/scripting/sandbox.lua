@@ -269,7 +269,10 @@ local function api(values)
     end
     redis.pcall = function(...)
         local failed, value = call(...)
-        if failed then return {err = value, ignore_error_stats_update = true} end
+        if failed then
+            bounded(host.swallowed(value))
+            return {err = value, ignore_error_stats_update = true}
+        end
         return value
     end
     redis.error_reply = function(...)

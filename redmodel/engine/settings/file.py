@@ -119,17 +119,25 @@ def directives(text: str, depth: int = 0) -> Iterator[Line]:
 
 
 def options_text(options: Sequence[str]) -> str:
-    """The options of a command line, ``--port 7000 --save ''``, as the lines that Redis makes of them."""
+    r"""The options of a command line as the lines that Redis makes of them.
+
+    What follows a name is a value, whatever it looks like, but for ``--save``, which may have none.
+
+    >>> options_text(["--port", "7000", "--save", "--logfile", "--x", "--hz 5"])
+    '\nport "7000"\nsave ""\nlogfile "--x"\nhz 5'
+    """
     text: list[str] = []
+    named = False  # the option before was a name alone
     for at, option in enumerate(options):
-        if option.startswith("--") and len(option) > 2:
-            following = options[at + 1] if at + 1 < len(options) else None
-            if option == "--save" and (following is None or following.startswith("--")):
-                text.append('\nsave ""')
-            else:
-                text.append(f"\n{option[2:]}")
-        else:
-            text.append(f" {quoted(option)}")
+        if named or not option.startswith("--"):
+            text.append(f" {in_quotes(option)}")
+            named = False
+            continue
+        text.append(f"\n{option[2:]}")
+        named = len(split_words(option) or ()) == 1
+        if option.lower() == "--save" and (at + 1 == len(options) or options[at + 1].startswith("--")):
+            text.append(' ""')
+            named = False
     return "".join(text)
 
 
@@ -139,8 +147,12 @@ def quoted(word: str) -> str:
     >>> quoted("plain"), quoted(""), quoted('a "b"')
     ('plain', '""', '"a \\\\"b\\\\""')
     """
-    if word and all(letter.isprintable() and letter not in " \"'\\#" and letter.isascii() for letter in word):
-        return word
+    plain = word and all(letter.isprintable() and letter not in " \"'\\#" and letter.isascii() for letter in word)
+    return word if plain else in_quotes(word)
+
+
+def in_quotes(word: str) -> str:
+    """A word between quotes, whatever is in it."""
     shown: list[str] = []
     for byte in word.encode("utf-8", "surrogateescape"):
         letter = chr(byte)

@@ -113,7 +113,7 @@ class Choices(Choice):
         chosen = [word.lower() for given in words for word in given.split()]
         if not chosen or any(word not in self.choices for word in chosen):
             raise ValueError(f"argument(s) must be one of the following: {', '.join(self.choices)}")
-        return " ".join(dict.fromkeys(chosen))
+        return " ".join(word for word in self.choices if word in chosen)
 
 
 class Number:
@@ -178,6 +178,8 @@ class Memory(Number):
     def read(self, words: Sequence[str], old: Any) -> int:
         word = _only(words)
         if self._percent and word.endswith("%") and word[:-1].isdigit():
+            if int(word[:-1]) > 100:
+                raise ValueError("percentage argument must be less or equal to 100")
             return -int(word[:-1])
         found = _MEMORY.fullmatch(word)
         if not found or found[1] or found[3].lower() not in _UNITS:

@@ -109,8 +109,12 @@ class Settings:
         """Have a function called whenever this parameter has changed."""
         self._obeyed.setdefault(name, []).append(obeyed)
 
-    def change(self, pairs: Sequence[tuple[str, str]]) -> None:
+    def change(self, pairs: Sequence[tuple[str, str]], *, near: bool = True) -> None:
         """Set parameters together as CONFIG SET does: all of them, or none.
+
+        Args:
+            pairs: names and values.
+            near: whether somebody on this machine asks for it, who may do more.
 
         Raises:
             SettingError: the first of them that is refused.
@@ -120,7 +124,9 @@ class Settings:
             row = _row(name)
             if row.guard == "immutable":
                 raise SettingError(name, "can't set immutable config")
-            if row.guard == "protected" and self._values["enable-protected-configs"] == "no":
+            if row.guard == "protected" and self._values["enable-protected-configs"] not in (
+                ("yes", "local") if near else ("yes",)
+            ):
                 raise SettingError(name, "can't set protected config")
             if any(row is other for _, other, _ in rows):
                 raise SettingError(name, "duplicate parameter")
