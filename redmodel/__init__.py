@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from redmodel.model import (
         TTL,
+        Analyzer,
         Codec,
         Condition,
         Embedded,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
         Ref,
         Refs,
         RenamedFrom,
+        Text,
+        TextRef,
         Unique,
         after_delete,
         after_save,
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
         before_save,
         computed,
         migration,
+        search,
     )
     from redmodel.plan.check_report import CheckReport
     from redmodel.plan.cursor import CursorPage
@@ -71,6 +75,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TTL",
     "AlreadyExists",
+    "Analyzer",
     "AsyncDatabase",
     "AsyncQuery",
     "AsyncTransaction",
@@ -121,6 +126,8 @@ __all__ = [
     "StoreDamaged",
     "StoreLocked",
     "SyncReport",
+    "Text",
+    "TextRef",
     "Transaction",
     "UnindexedField",
     "Unique",
@@ -132,6 +139,7 @@ __all__ = [
     "before_save",
     "computed",
     "migration",
+    "search",
 ]
 
 # Imported when first asked for: the help of the command line, or an error's name alone, need no Pydantic, which takes

@@ -32,16 +32,21 @@ from redmodel.model.referrers import Rules, rules_of
 from redmodel.model.refs import Ref, Refs
 from redmodel.model.rules import VERSION
 from redmodel.model.schema import FieldSpec, Schema
+from redmodel.model.text_index import LENGTHS, TextIndex
+from redmodel.model.texts import Rank, Search, Text, TextRef, search
 from redmodel.model.tokens import NULL, TOKEN_LIMIT, ordered_token
+from redmodel.model.words import Analyzer
 
 __all__ = [
     "ANY",
     "KEYSPACE",
+    "LENGTHS",
     "NULL",
     "SCORED",
     "TOKEN_LIMIT",
     "TTL",
     "VERSION",
+    "Analyzer",
     "And",
     "Codec",
     "Compare",
@@ -67,11 +72,16 @@ __all__ = [
     "Ordered",
     "OrderedRef",
     "Pattern",
+    "Rank",
     "Ref",
     "Refs",
     "RenamedFrom",
     "Rules",
     "Schema",
+    "Search",
+    "Text",
+    "TextIndex",
+    "TextRef",
     "Unique",
     "after_delete",
     "after_save",
@@ -92,5 +102,6 @@ __all__ = [
     "require_order",
     "rules_of",
     "schema_of",
+    "search",
     "set_loaded",
 ]

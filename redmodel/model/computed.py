@@ -11,23 +11,27 @@ from pydantic import BaseModel, computed_field
 from redmodel.errors import EncodingError, SchemaError
 from redmodel.model.codec import FieldCodec
 from redmodel.model.expressions import FieldRef
-from redmodel.model.fields import IndexMark
+from redmodel.model.fields import IndexMark, TextMark
+from redmodel.model.indexes import IndexKind
 from redmodel.model.references import reference
 from redmodel.model.shapes import ModelShape
+from redmodel.model.texts import TextRef, Texts
+from redmodel.model.words import PLAIN, Analyzer
 
 V = TypeVar("V")
+T = TypeVar("T", bound=Texts)
 
 
 class ComputedProperty(property):
     """The property that ``computed`` makes: on the class it is a reference to the field, as ``Indexed`` gives."""
 
-    mark: IndexMark | None = None
+    mark: IndexKind | None = None
     depends_on: frozenset[str] | None = None
 
     def __get__(self, instance: Any, owner: type[Any] | None = None, /) -> Any:
         if instance is None and owner is not None and "__redmodel_references__" in owner.__dict__:
             function: Any = self.fget
-            return reference(owner, function.__name__)
+            return reference(owner, function.__name__, text=isinstance(self.mark, TextMark | Analyzer))
         return super().__get__(instance, owner)
 
 
@@ -51,6 +55,15 @@ if TYPE_CHECKING:
         def __get__(self, instance: object, owner: type[object]) -> V: ...
         def __get__(self, instance: object | None, owner: type[object]) -> FieldRef[V] | V: ...
 
+    class ComputedText(Generic[T]):
+        """The same with its words: on the class it is a ``TextRef``."""
+
+        @overload
+        def __get__(self, instance: None, owner: type[object]) -> TextRef[T]: ...
+        @overload
+        def __get__(self, instance: object, owner: type[object]) -> T: ...
+        def __get__(self, instance: object | None, owner: type[object]) -> TextRef[T] | T: ...
+
 
 @overload
 def computed(method: Callable[[Any], V], /) -> Computed[V]: ...
@@ -64,6 +77,10 @@ def computed(
 ) -> Callable[[Callable[[Any], V]], ComputedIndex[V]]: ...
 @overload
 def computed(
+    *, text: Literal[True] | Analyzer, depends_on: Iterable[str] | None = ...
+) -> Callable[[Callable[[Any], T]], ComputedText[T]]: ...
+@overload
+def computed(
     *, unique: Literal[True], depends_on: Iterable[str] | None = ...
 ) -> Callable[[Callable[[Any], V]], ComputedIndex[V]]: ...
 def computed(
@@ -72,6 +89,7 @@ def computed(
     *,
     index: bool = False,
     unique: bool = False,
+    text: bool | Analyzer = False,
     depends_on: Iterable[str] | None = None,
 ) -> Any:
     """Makes a method a field that is worked out anew at each save, stored in the hash, and ignored on reading.
@@ -82,6 +100,7 @@ def computed(
     Args:
         index: keep an index, so that queries can ask for it.
         unique: keep its value unique.
+        text: keep its words, so that they can be searched; an `Analyzer` says how they are made.
         depends_on: the fields that it looks at, and no others: then ``update()`` and ``increment()``, which do not read
             the record, can tell what to write. Without it they refuse models with computed fields.
 
@@ -100,6 +119,8 @@ def computed(
     def make(function: Callable[[Any], Any]) -> Any:
         made = ComputedProperty(function, doc=function.__doc__)
         made.mark = IndexMark(unique=unique) if index or unique else None
+        if text is not False:
+            made.mark = PLAIN if text is True else text
         made.depends_on = None if depends_on is None else frozenset(depends_on)
         return computed_field(made)
 
@@ -114,7 +135,7 @@ class ComputedSpec:
     stored: bytes
     position: int
     codec: FieldCodec
-    mark: IndexMark | None
+    mark: IndexKind | None
     depends_on: frozenset[str] | None
     function: Callable[[Any], Any]
 
@@ -147,7 +168,9 @@ def adopt(cls: type[BaseModel]) -> None:
     for name, decorator in cls.__pydantic_decorators__.computed_fields.items():
         found: Any = cls.__dict__.get(name)
         if type(found) is property and _mark(decorator.info.return_type) is not None:
-            setattr(cls, name, ComputedProperty(found.fget, found.fset, found.fdel, found.__doc__))
+            made = ComputedProperty(found.fget, found.fset, found.fdel, found.__doc__)
+            made.mark = _mark(decorator.info.return_type)
+            setattr(cls, name, made)
 
 
 def read_computed(model: ModelShape, first: int) -> tuple[ComputedSpec, ...]:
@@ -168,6 +191,7 @@ def read_computed(model: ModelShape, first: int) -> tuple[ComputedSpec, ...]:
     return tuple(found)
 
 
-def _mark(returned: Any) -> IndexMark | None:
-    marks = [entry for entry in getattr(returned, "__metadata__", ()) if isinstance(entry, IndexMark)]
-    return marks[0] if marks else None
+def _mark(returned: Any) -> IndexKind | None:
+    kinds = (IndexMark, TextMark, Analyzer)
+    marks = [entry for entry in getattr(returned, "__metadata__", ()) if isinstance(entry, kinds)]
+    return marks[-1] if marks else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
+from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 from redmodel.errors import QueryError
 
@@ -51,8 +51,13 @@ class FieldCondition(Condition):
     path: str
     model: type[Any] | None
 
-    def test(self, index: Any) -> Callable[[Any], bool]:
-        """A function that says of a record whether it meets the condition. ``index`` is that of the path."""
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All the paths that are asked; one, where the condition is not on several fields at once."""
+        return (self.path,)
+
+    def test(self, index: Callable[[str], Any]) -> Callable[[Any], bool]:
+        """A function that says of a record whether it meets the condition. ``index`` gives the index of a path."""
         raise NotImplementedError
 
 
@@ -122,6 +127,9 @@ def _flat(joint: type[And] | type[Or], condition: Condition) -> tuple[Condition,
 @dataclass(frozen=True, slots=True)
 class Order:
     """One key of a sort: an index path and its direction."""
+
+    best_first: ClassVar[bool] = False
+    """Whether the largest come first where nothing else is said; then the ids of equals still rise."""
 
     path: str
     descending: bool = False

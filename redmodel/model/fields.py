@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from redmodel.errors import SchemaError
 from redmodel.model.expressions import FieldRef
+from redmodel.model.words import Analyzer
 
 V = TypeVar("V")
 W = TypeVar("W")
@@ -27,6 +28,11 @@ class IndexMark:
     """The run-time trace of ``Indexed`` (``unique=False``) and ``Unique``."""
 
     unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TextMark:
+    """The run-time trace of ``Text``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ class Codec:
     index_plain: bool = False
 
 
-Mark: TypeAlias = IndexMark | EmbeddedMark | KeyMark | TTL | Codec | ExpiresAt | RenamedFrom
+Mark: TypeAlias = IndexMark | TextMark | Analyzer | EmbeddedMark | KeyMark | TTL | Codec | ExpiresAt | RenamedFrom
 
 Key: TypeAlias = Annotated[V, KeyMark()]
 """Makes a field the record's id: ``icao: Key[str]``. The class then has no generated ``id``."""

@@ -10,11 +10,12 @@ from pydantic.errors import PydanticUndefinedAnnotation
 
 from redmodel.errors import EncodingError, QueryError, SchemaError
 from redmodel.model.expressions import METHOD_NAMES
-from redmodel.model.fields import Codec, EmbeddedMark, IndexMark, OnDelete, Rule, marks_of
+from redmodel.model.fields import Codec, EmbeddedMark, IndexMark, OnDelete, Rule, TextMark, marks_of
 from redmodel.model.leaves import Leaf, folded, item_schema, leaf_of
 from redmodel.model.ordered import OrderedMark
 from redmodel.model.shapes import Core, ModelShape, accepts_none, peel
 from redmodel.model.tokens import NULL, TOKEN_LIMIT, ordered_token, score_of
+from redmodel.model.words import PLAIN, Analyzer
 
 SET = b"="
 RANGE = b"#"
@@ -27,6 +28,9 @@ SCORED = frozenset({"composite", "text"})
 """The kinds whose entries with a token stand in a sorted set of that token."""
 
 Step: TypeAlias = tuple[str, bool]
+
+IndexKind: TypeAlias = IndexMark | TextMark | Analyzer
+"""What a field says of its index; an Analyzer says that it is one of words."""
 
 
 Entry: TypeAlias = tuple[bytes, bytes, bytes, bytes]
@@ -271,7 +275,7 @@ def find_indexes(model: ModelShape, positions: dict[str, int]) -> list[Index]:
 
 
 def computed_index(
-    model: ModelShape, name: str, schema: Core, position: int, mark: IndexMark, compute: Callable[[Any], Any]
+    model: ModelShape, name: str, schema: Core, position: int, mark: IndexKind, compute: Callable[[Any], Any]
 ) -> Index:
     """The index of a computed field. Raises SchemaError if there can be none."""
     items = item_schema(schema, model)
@@ -292,10 +296,13 @@ def _walk(
 ) -> Iterator[Index]:
     for name, info in cls.__pydantic_fields__.items():
         marks = marks_of(info.metadata)
-        indexed = [mark for mark in marks if isinstance(mark, IndexMark)]
+        indexed = [mark for mark in marks if isinstance(mark, IndexMark | TextMark)]
+        analyzer = next((mark for mark in marks if isinstance(mark, Analyzer)), None)
         embedded = any(isinstance(mark, EmbeddedMark) for mark in marks)
         where = ".".join([model.cls.__name__, *(step[0] for step in steps), name])
         rule = next((entry for entry in info.metadata if isinstance(entry, Rule)), None)
+        if analyzer is not None and TextMark() not in marks:
+            raise SchemaError(f"{where} has an Analyzer, and is no Text: declare Annotated[Text[str], Analyzer(...)].")
         if not indexed and not embedded:
             if rule is not None:
                 raise SchemaError(f"{where} has on_delete={rule.on_delete!r}, and is no Ref or Refs.")
@@ -312,9 +319,10 @@ def _walk(
         if indexed and embedded:
             raise SchemaError(f"{where} is both indexed and embedded; a nested model is not indexed as a whole.")
         if len(indexed) > 1:
-            raise SchemaError(f"{where} is indexed twice; Unique alone is enough.")
+            raise SchemaError(f"{where} is indexed twice; Unique alone is enough, and so is Text.")
         if indexed:
-            index = _index(model, name, schema, items, path, at, empty, indexed[0], where)
+            mark = indexed[0] if analyzer is None else analyzer
+            index = _index(model, name, schema, items, path, at, empty, mark, where)
             if rule is not None:
                 index.on_delete = _checked(rule.on_delete, index, any(isinstance(mark, Codec) for mark in marks), where)
             yield index
@@ -371,17 +379,34 @@ def _index(
     steps: tuple[Step, ...],
     position: int,
     nullable: bool,
-    mark: IndexMark,
+    mark: IndexKind,
     where: str,
     compute: Callable[[Any], Any] | None = None,
 ) -> Index:
     many = any(step[1] for step in steps)
-    if mark.unique and many:
+    unique = isinstance(mark, IndexMark) and mark.unique
+    if unique and many:
         raise SchemaError(
             f"{where} can't be unique: it belongs to a collection, of which one record may hold many values."
         )
     leaf = leaf_of(name, schema if items is None else items, model, where)
-    kind: Kind = "unique" if mark.unique else "range" if leaf.number is not None and not many else "set"
+    if not isinstance(mark, IndexMark):
+        from redmodel.model.text_index import TextIndex
+
+        if leaf.kind != "str":
+            raise SchemaError(f"{where} has no words: Text is for str, str | None, and lists of str.")
+        return TextIndex(
+            analyzer=mark if isinstance(mark, Analyzer) else PLAIN,
+            model=model.cls.__name__,
+            path=".".join(step[0] for step in steps),
+            position=position,
+            nullable=nullable,
+            many=many,
+            leaf=leaf,
+            steps=steps,
+            compute=compute,
+        )
+    kind: Kind = "unique" if unique else "range" if leaf.number is not None and not many else "set"
     if isinstance(mark, OrderedMark):
         if leaf.kind != "str" or many:
             what = "a collection, or in one" if many else f"of type {leaf.kind}"

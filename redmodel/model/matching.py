@@ -53,7 +53,7 @@ def _test(condition: Condition, schema: Schema[Any]) -> Test:
     if isinstance(condition, Compare):
         return _compare(condition, schema.index(condition.path))
     if isinstance(condition, FieldCondition):
-        return condition.test(schema.index(condition.path))
+        return condition.test(schema.index)
     raise QueryError(f"find() takes conditions such as User.age >= 18, not {type(condition).__name__}.")
 
 

@@ -8,16 +8,19 @@ from pydantic import BaseModel
 from typing_extensions import TypeAliasType
 
 from redmodel.model.expressions import FieldRef
-from redmodel.model.fields import marks_of
+from redmodel.model.fields import TextMark, marks_of
 from redmodel.model.ordered import OrderedMark, OrderedRef
+from redmodel.model.texts import TextRef
 
 
-def reference(model: type[BaseModel], name: str) -> FieldRef[Any]:
-    """The reference to one field of a model."""
-    return _refer(model, name, model, name)
+def reference(model: type[BaseModel], name: str, *, text: bool = False) -> FieldRef[Any]:
+    """The reference to one field of a model; ``text`` says that of a computed field the words are indexed."""
+    return _refer(model, name, model, name, text=text)
 
 
-def _refer(model: type[BaseModel], path: str, owner: type[BaseModel], field: str) -> FieldRef[Any]:
+def _refer(
+    model: type[BaseModel], path: str, owner: type[BaseModel], field: str, *, text: bool = False
+) -> FieldRef[Any]:
     def inside(name: str) -> FieldRef[Any] | None:
         # Only now: the annotation may have been a name without a type when the reference was made.
         info = owner.__pydantic_fields__.get(field)  # none of a computed field
@@ -31,6 +34,8 @@ def _refer(model: type[BaseModel], path: str, owner: type[BaseModel], field: str
     if any(isinstance(mark, OrderedMark) for mark in marks):
         ordered: OrderedRef[Any] = OrderedRef(model, path, inside)
         return ordered
+    if text or TextMark() in marks:
+        return TextRef(model, path, inside)
     return FieldRef(model, path, inside)
 
 

@@ -17,7 +17,7 @@ from redmodel.errors import EncodingError, QueryError, SchemaError, UnindexedFie
 from redmodel.model.codec import FieldCodec
 from redmodel.model.computed import ComputedSpec, read_computed
 from redmodel.model.evolution import Evolution
-from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, buried_mark, marks_of
+from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, TextMark, buried_mark, marks_of
 from redmodel.model.hooks import hooks_of
 from redmodel.model.identity import id_codec
 from redmodel.model.indexes import Entry, Index, computed_index, find_indexes
@@ -342,6 +342,8 @@ class Schema(Generic[M]):
         if found is None:
             self.refuse_parts()
             spec = self._spec(name)
+            if any(index.kind == "text" and index.position == spec.position for index in self.indexes):
+                raise QueryError(f"{self.name}.{name} is kept by its words: load the record, change it, and save it")
             if self.plugged(spec.position) or any(
                 one.depends_on is None or name in one.depends_on for one in self.computed
             ):
@@ -530,9 +532,9 @@ def _check_fields(model: type[BaseModel], names: list[str]) -> None:
             raise SchemaError(f"{where}: a field can't be named {name!r}; give it a Python name and an alias.")
         if buried_mark(model.__pydantic_fields__[name].annotation) is not None:
             raise SchemaError(
-                f"{where}.{name}: Indexed, Unique, Ref, Embedded, Key, TTL, ExpiresAt and Codec have no effect inside "
-                "of another type. Put them outermost: Indexed[str | None], Indexed[list[str]], Ref[Team | None], "
-                "Refs[Team], Annotated[str | None, TTL(...)]."
+                f"{where}.{name}: Indexed, Unique, Text, Ref, Embedded, Key, TTL, ExpiresAt and Codec have no "
+                "effect inside of another type. Put them outermost: Indexed[str | None], Indexed[list[str]], "
+                "Ref[Team | None], Refs[Team], Annotated[str | None, TTL(...)]."
             )
 
 
@@ -540,13 +542,13 @@ def _field_spec(model: type[BaseModel], position: int, codec: FieldCodec) -> Fie
     info = model.__pydantic_fields__[codec.name]
     ttls = [mark.milliseconds for mark in marks_of(info.metadata) if isinstance(mark, TTL)]
     where = f"{model.__name__}.{codec.name}"
-    indexed = any(isinstance(mark, IndexMark) for mark in marks_of(info.metadata))
+    indexed = any(isinstance(mark, IndexMark | TextMark) for mark in marks_of(info.metadata))
     if position == 0 and codec.plug is not None:
         raise SchemaError(f"{where} is the id, which names a key: it can't have a Codec.")
     if ttls:
         if position == 0:
             raise SchemaError(f"{where} is the id, and can't expire alone. Give the model a ttl= instead.")
-        if any(isinstance(mark, IndexMark | EmbeddedMark) for mark in marks_of(info.metadata)):
+        if any(isinstance(mark, IndexMark | TextMark | EmbeddedMark) for mark in marks_of(info.metadata)):
             raise SchemaError(f"{where} is indexed and has a TTL: its index would outlive it. Choose one of the two.")
         if not (codec.has_default or codec.nullable):
             raise SchemaError(

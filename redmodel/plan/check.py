@@ -17,12 +17,13 @@ from redmodel.plan import registration
 from redmodel.plan.check_keys import KeyLook, Side
 from redmodel.plan.check_records import RecordLook
 from redmodel.plan.check_report import CheckReport, Sample, text_of
-from redmodel.plan.commands import as_int, as_row, exists, hgetall
+from redmodel.plan.commands import as_int, as_row, exists, hgetall, procedure
 from redmodel.plan.core import Batch, Command, Plan, call, each
 from redmodel.plan.registration import change, finished
 from redmodel.plan.reindex import settle
 from redmodel.plan.repair import Case, Judge, Source
 from redmodel.plan.scan import as_scan, read_schema
+from redmodel.procedures import TALLY
 
 Progress: TypeAlias = Callable[[CheckReport], object]
 """Told the report so far after each step; the walk stops if it returns False."""
@@ -80,6 +81,7 @@ class Walk:
         self._records = RecordLook(self._judge, self._dropped)
         self._keys = KeyLook(self._judge, self._dropped, self._step)
         self._ids = self._sides = 0
+        self._keys.texts |= {index.path_bytes for index in schema.indexes if index.kind == "text"}
         self._first = cursor is None
         self._place = self._read_cursor(cursor) if cursor is not None else Place(0)
 
@@ -158,6 +160,8 @@ class Walk:
         row = read_schema(schema.prefix.encode(), fields)
         for index in row.indexes if row is not None else ():
             declared = self._judge.declared.get(str(index.get("path")).encode())
+            if index.get("kind") == "text":
+                self._keys.texts.add(str(index.get("path")).encode())
             if declared is None or declared.kind != index.get("kind"):
                 self._dropped.add(str(index.get("path")).encode())
         if self._write and self._dropped:
@@ -167,6 +171,7 @@ class Walk:
     def _end(self) -> Plan[None]:
         """A model with records says at its schema key what its keys mean."""
         schema, row = self.schema, self.report.index("schema")
+        yield from self._check_sums()
         if schema.schema_key in self._judge.blocked:
             return
         there, ids = yield from each([exists(schema.schema_key), exists(schema.ids_key)])
@@ -180,6 +185,17 @@ class Walk:
         row.add("missing", Sample("missing", "", text_of(schema.schema_key), ""))
         if self._write:
             yield from change(schema, lambda found, _: registration.declared(schema, found, True))
+
+    def _check_sums(self) -> Plan[None]:
+        """The lengths of all texts of a field add up to what ranks are made with."""
+        for path, difference in self._keys.lengths.items():
+            key = self.schema.side + path
+            if not difference or path not in self._judge.declared or key in self._judge.blocked:
+                continue  # writers may have been at work meanwhile: the script sees all at one moment
+            tally: Command[list[bytes]] = procedure(TALLY, (key,), (b"m" if self._write else b"l",))
+            said, wanted, *_ = yield from call(tally)
+            if said != wanted and said != b"wrongtype":
+                self.report.index(text_of(path)).add("misplaced", Sample("misplaced", "", text_of(key), text_of(said)))
 
     # -- the records ---------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,10 @@ from redmodel.plan.core import Command, Plan, call, each
 from redmodel.plan.program import NULL
 from redmodel.plan.repair import Case, Judge
 from redmodel.plan.scan import as_scan
+from redmodel.procedures.entries import spell
+
+VOCABULARY = b"~words"
+"""Stands for a token in the key of all words of a text index."""
 
 _KINDS = {b"set": b"=", b"zset": b"#", b"hash": b"!"}
 _SCANS = {b"set": b"SSCAN", b"zset": b"ZSCAN", b"hash": b"HSCAN"}
@@ -38,6 +42,10 @@ class KeyLook:
         self.report = judge.report
         self._dropped = dropped
         self._step = step
+        self.texts: set[bytes] = set()
+        """The paths that are, or were, indexed by words."""
+        self.lengths: dict[bytes, int] = {}
+        """Of each of them, what the lengths of its texts add up to, less the sum that stands beside them."""
 
     def sizes(self, sides: Sequence[Side]) -> Plan[list[int]]:
         """How many entries each holds."""
@@ -81,7 +89,7 @@ class KeyLook:
             return None
         if with_token:
             return b"zset" if index.kind in SCORED and token != NULL else b"set"
-        return {"range": b"zset", "ordered": b"zset", "text": b"zset", "unique": b"hash"}.get(index.kind)
+        return {"range": b"zset", "ordered": b"zset", "text": b"hash", "unique": b"hash"}.get(index.kind)
 
     def _may_be_ordered(self, path: bytes) -> bool:
         index = self._judge.declared.get(path)
@@ -90,7 +98,7 @@ class KeyLook:
     def sweep_page(self, side: Side, cursor: bytes) -> Plan[bytes]:
         """Look at one page of a large key; returns the cursor of the next."""
         following, items = yield from call(self._scan_side(side, cursor))
-        yield from self._look_at_entries(list(_entries(side, items)))
+        yield from self._look_at_entries(self._entries(side, items))
         return following
 
     def sweep(self, sides: Sequence[Side]) -> Plan[None]:
@@ -101,7 +109,7 @@ class KeyLook:
             entries: list[tuple[bytes, bytes]] = []
             further: list[tuple[Side, bytes]] = []
             for (side, _), (cursor, items) in zip(pending, pages, strict=True):
-                entries += _entries(side, items)
+                entries += self._entries(side, items)
                 if cursor != b"0":
                     further.append((side, cursor))
             yield from self._look_at_entries(entries)
@@ -109,6 +117,22 @@ class KeyLook:
 
     def _scan_side(self, side: Side, cursor: bytes) -> Command[tuple[bytes, list[bytes]]]:
         return Command((_SCANS[side.type], side.key, cursor, b"COUNT", b"%d" % self._step), as_scan)
+
+    def _entries(self, side: Side, items: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+        if side.path not in self.texts or side.type == b"set":
+            return list(_entries(side, items))
+        if side.token == VOCABULARY:
+            return []  # a word without records does no harm, and each record's words are looked for
+        if side.type == b"zset":
+            return [(id, spell(b"w", side.path, side.token)) for id in items[::2]]
+        found: list[tuple[bytes, bytes]] = []
+        for id, text in zip(items[::2], items[1::2], strict=True):
+            number = text.partition(b" ")[0]
+            length = int(number) if number.isdigit() else 0
+            self.lengths[side.path] = self.lengths.get(side.path, 0) + (length if id else -length)
+            if id:
+                found.append((id, spell(b"t", side.path, b"")))
+        return found
 
     def _look_at_entries(self, entries: Sequence[tuple[bytes, bytes]]) -> Plan[None]:
         """Judge the records that stand in an entry of which their log says nothing."""
@@ -130,7 +154,7 @@ def _shaped(kind: bytes, with_token: bool) -> bool:
 
 
 def _entries(side: Side, items: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """The ids in an index key, each with its entry as a log would tell of it."""
+    """The ids in an index key, each with its entry as a log would tell of it; not of an index by words."""
     start = _KINDS[side.type] + side.path + b"\x1f"
     if side.type == b"set":
         for id in items:

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from redmodel.errors import ReplyError
 from redmodel.model import Entry
+from redmodel.plan.check_keys import VOCABULARY
 from redmodel.plan.check_report import text_of
 from redmodel.plan.commands import as_clock, as_int, as_raw, as_row, hmget, time
 from redmodel.plan.core import Batch, Command, Plan, Reply, call
 from redmodel.plan.repair import Case, Judge
-from redmodel.procedures.entries import member_of, spell
+from redmodel.procedures.entries import entry_key, member_of, spell
 
 NUL = b"\x00"
 """Stands before a stored text that begins with one itself."""
@@ -126,11 +127,15 @@ class RecordLook:
         for id, (_, entries) in cases.items():
             for entry in entries:
                 places.setdefault(self._judge.entry_key(*entry[:3]), []).append((id, entry))
+                if entry[0] == b"w":
+                    vocabulary = entry_key(self.schema.side, b"w", entry[1], VOCABULARY)
+                    places.setdefault(vocabulary, []).append((id, (b"w", entry[1], entry[2], b"0")))
         commands: list[Command[Any]] = []
         for key, here in places.items():
             kind = here[0][1][0]
             name = b"SMISMEMBER" if kind == b"=" else b"ZMSCORE" if kind in (b"#", b"w", b"<") else b"HMGET"
-            words = [entry[2] if kind == b"!" else member_of(kind, entry[2], id) for id, entry in here]
+            by_token = kind == b"!" or key.endswith(b":" + VOCABULARY)
+            words = [entry[2] if by_token else member_of(kind, entry[2], id) for id, entry in here]
             commands.append(Command((name, key, *words), as_raw))
         if not commands:
             return

@@ -17,7 +17,9 @@ from redmodel.model import (
     Not,
     Or,
     Order,
+    Rank,
     Schema,
+    Search,
     comparisons,
     path_of,
     schema_of,
@@ -29,10 +31,14 @@ from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.fields import refuse_foreign
 from redmodel.plan.prefetch import levels_of, prefetch
-from redmodel.plan.program import Program
+from redmodel.plan.program import CONDITIONS, ORDERS, Program
 from redmodel.plan.projection import Projection
 from redmodel.plan.refusal import explain, explain_query
+from redmodel.plan.texts import rank_words, search_words
 from redmodel.procedures import FIND, FIND_RICH
+
+CONDITIONS[Search] = search_words
+ORDERS[Rank] = rank_words
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -175,7 +181,7 @@ class Selection(Generic[R_co]):
         if self.projection is None:
             return Partial(schema.columns, schema.decode)
         followed = [path_of(field).partition(".")[0] for field in self.follows]
-        checked = [compare.path.partition(".")[0] for compare in comparisons(self.conditions)]
+        checked = [path.partition(".")[0] for one in comparisons(self.conditions) for path in one.paths]
         return schema.partial((*self.projection.fields, *checked, *followed))
 
     def page(self, number: int, size: int) -> Selection[R_co]:
@@ -191,8 +197,9 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
     if depth > DEPTH:
         raise QueryError(f"these conditions are nested more than {DEPTH} deep: join many values with in_() instead")
     if isinstance(condition, FieldCondition):
-        refuse_foreign(schema, condition.model, condition.path)
-        schema.index(condition.path)
+        for path in condition.paths:
+            refuse_foreign(schema, condition.model, path)
+            schema.index(path)
     elif isinstance(condition, Not):
         _check(condition.condition, schema, depth + 1)
     elif isinstance(condition, And | Or):

@@ -27,14 +27,16 @@ class Program:
         self._places: dict[bytes, bytes] = {}
         self._used: dict[bytes, bytes] = {}
 
-    def _place(self, key: bytes) -> bytes:
+    def place_of(self, key: bytes) -> bytes:
+        """The position of a key among the keys."""
         place = self._places.get(key)
         if place is None:
             self.keys.append(key)
             place = self._places[key] = b"%d" % len(self.keys)
         return place
 
-    def _index(self, path: str) -> Index:
+    def index(self, path: str) -> Index:
+        """The index of a path, which the answer rests on then. Raises UnindexedField."""
         index = self.schema.index(path)
         self.use(index)
         return index
@@ -52,10 +54,10 @@ class Program:
 
     def place(self, index: Index) -> bytes:
         """The position of an index's sorted set among the keys."""
-        return self._place(self.schema.side + index.path_bytes)
+        return self.place_of(self.schema.side + index.path_bytes)
 
     def _set(self, path: bytes, token: bytes) -> list[bytes]:
-        return [b"=", self._place(self.schema.side + path + b":" + token)]
+        return [b"=", self.place_of(self.schema.side + path + b":" + token)]
 
     def conditions(self, conditions: Sequence[Condition]) -> list[bytes]:
         """The conditions, all of which must be met, in prefix form."""
@@ -77,10 +79,10 @@ class Program:
             for child in condition.conditions:
                 children.extend(child.conditions if isinstance(child, kind) else (child,))
             nodes = [self._node(child) for child in children]
-            return self._join(b"&", _narrowed(nodes)) if kind is And else self._join(b"|", nodes)
+            return self.join(b"&", _narrowed(nodes)) if kind is And else self.join(b"|", nodes)
         if isinstance(condition, Pattern):
             self.rich = True
-            index = self._index(condition.path)
+            index = self.index(condition.path)
             words = ordered.fitting(index, self.place(index), condition)
             return self._equal(index, words) if isinstance(words, str) else words
         if isinstance(condition, FieldCondition):
@@ -89,7 +91,8 @@ class Program:
         raise QueryError(f"{condition!r} is no condition")
 
     @staticmethod
-    def _join(kind: bytes, nodes: list[list[bytes]]) -> list[bytes]:
+    def join(kind: bytes, nodes: list[list[bytes]]) -> list[bytes]:
+        """Several nodes as one, of kind ``&`` or ``|``."""
         if len(nodes) == 1:
             return nodes[0]
         joined: list[bytes] = [kind, b"%d" % len(nodes)]
@@ -98,7 +101,7 @@ class Program:
         return joined
 
     def _compare(self, condition: Compare) -> list[bytes]:
-        index = self._index(condition.path)
+        index = self.index(condition.path)
         op, value = condition.op, condition.value
         if op == "!=":
             return [b"~", *self._equal(index, value)]
@@ -109,13 +112,15 @@ class Program:
         if index.kind == "ordered":
             self.rich = True
             return ordered.compared(index, self.place(index), op, value)
+        if index.kind == "text":
+            index.score(value)  # refuses it
         if index.kind != "range":
             why = "the items of a collection are" if index.many else "it is"
             raise QueryError(
                 f"{self.schema.name}.{index.path} can't be compared with {op}: {why} indexed for equality, "
                 f"and only single numbers, dates and times for order; use == or in_(), or take Ordered[str]"
             )
-        key = self._place(self.schema.side + index.path_bytes)
+        key = self.place_of(self.schema.side + index.path_bytes)
         score = index.score(value)
         if op == "<":
             return [b"#", key, b"-inf", b"(" + score]
@@ -133,7 +138,7 @@ class Program:
             return self._set(path, NULL)
         if index.kind in ("set", "ordered"):
             return self._set(path, index.token(value))
-        key = self._place(self.schema.side + path)
+        key = self.place_of(self.schema.side + path)
         if index.kind == "unique":
             return [b"!", key, index.token(value)]
         score = index.score(value)
@@ -143,13 +148,13 @@ class Program:
         if not values:
             return [b"|", b"0"]  # in an empty list: nobody
         if index.kind not in ("set", "ordered"):
-            return self._join(b"|", [self._equal(index, value) for value in values])
+            return self.join(b"|", [self._equal(index, value) for value in values])
         # In one order, whichever order a set has: cursors tell queries by their words.
         tokens = sorted({NULL if value is None else index.token(value) for value in values})
         if len(tokens) == 1:
             return self._set(index.path_bytes, tokens[0])
         node: list[bytes] = [b"u", b"%d" % len(tokens)]
-        node += [self._place(self.schema.side + index.path_bytes + b":" + token) for token in tokens]
+        node += [self.place_of(self.schema.side + index.path_bytes + b":" + token) for token in tokens]
         return node
 
     def orders(self, orders: Sequence[Order], *, by_id: bool = False) -> list[bytes]:
@@ -168,9 +173,9 @@ class Program:
             if not order.path or order.path == self.schema.fields[0].name:
                 words += (self._by_id, b"", direction)
                 continue
-            index = self._index(order.path)
+            index = self.index(order.path)
             if index.kind == "range":
-                place = self._place(self.schema.side + index.path_bytes)
+                place = self.place_of(self.schema.side + index.path_bytes)
                 words += (b"?", place, direction) if index.nullable else (b"#", place, direction.lower())
             elif index.kind == "ordered":
                 self.rich = True
@@ -182,6 +187,8 @@ class Program:
                     f"{self.schema.name}.{index.path} can't be ordered by: only numbers, dates, times and top-level "
                     f"text fields have an order"
                 )
+        if orders and orders[-1].best_first:
+            words += (self._by_id, b"", b"a")
         return words
 
 

@@ -10,7 +10,7 @@ from redmodel.model import SCORED, Schema
 from redmodel.plan.commands import as_raw
 from redmodel.plan.core import Batch, Command, Plan
 
-_KINDS = {"range": b"zset", "ordered": b"zset", "text": b"zset", "unique": b"hash"}
+_KINDS = {"range": b"zset", "ordered": b"zset", "text": b"hash", "unique": b"hash"}
 
 
 def wrong_type(key: bytes, found: bytes = b"") -> WrongType:

@@ -47,7 +47,8 @@ def update_found(selection: Selection[Any], changes: Mapping[str, object], tally
     yield from register(schema, set())
     named: set[int] = set()
     for compare in comparisons(selection.conditions):
-        named |= schema.index(compare.path).positions
+        for path in compare.paths:
+            named |= schema.index(path).positions
 
     def write(seen: list[_Seen]) -> Plan[list[bytes]]:
         replies = yield Batch(

@@ -9,19 +9,28 @@ from redmodel.procedures import native_select_ordered as _ordered
 from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_cascade import cascade as _cascade
 from redmodel.procedures.native_count import increment as _increment
+from redmodel.procedures.native_find import ORDERS as _ORDERS
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_items import items as _items
 from redmodel.procedures.native_mend import mend as _mend
 from redmodel.procedures.native_save import save as _save
 from redmodel.procedures.native_schema import define as _define
 from redmodel.procedures.native_schema import reindex as _reindex
+from redmodel.procedures.native_select import NODES as _NODES
+from redmodel.procedures.native_select_words import beginning as _beginning
+from redmodel.procedures.native_select_words import bm25 as _bm25
+from redmodel.procedures.native_select_words import row as _row
 from redmodel.procedures.native_transact import transact as _transact
+from redmodel.procedures.native_words import tally as _tally
 from redmodel.procedures.native_write import delete as _delete
 from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
-_RICH: tuple[str, ...] = (_ordered.SCRIPT,)
+_NODES[b"b"], _NODES[b"p"] = _beginning, _row
+_ORDERS[b"bm25"] = _bm25
+
+_RICH: tuple[str, ...] = (_ordered.SCRIPT, "select_words")
 """Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""
 
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "ready", "select", "aggregate"))
@@ -37,6 +46,7 @@ MEND = Procedure("mend", _mend, lua("common", "mend"))
 PURGE = Procedure("purge", _purge, lua("common", "purge"))
 REINDEX = Procedure("reindex", _reindex, lua("common", "reindex"))
 SAVE = Procedure("save", _save, lua("common", "saving", "save"))
+TALLY = Procedure("tally", _tally, lua("common", "tally"))
 TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
 TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
 
@@ -54,6 +64,7 @@ ALL: tuple[Procedure, ...] = (
     PURGE,
     REINDEX,
     SAVE,
+    TALLY,
     TOUCH,
     TRANSACT,
 )
@@ -75,6 +86,7 @@ __all__ = [
     "PURGE",
     "REINDEX",
     "SAVE",
+    "TALLY",
     "TOUCH",
     "TRANSACT",
     "Context",

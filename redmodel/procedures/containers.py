@@ -45,3 +45,17 @@ def scores_at(ctx: Context, key: bytes) -> dict[bytes, float]:
     except AttributeError:
         raise ReplyError(_WRONG) from None
     return scores
+
+
+def wrong_type_at(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
+    """The refusal of a key that holds another type; None if it may be used."""
+    value = ctx.value(key)
+    if value is None:
+        return None
+    if isinstance(value, set):
+        found = b"set"
+    elif isinstance(value, dict):
+        found = b"hash"
+    else:
+        found = bytes(ctx.call(b"TYPE", key))
+    return None if found == want else [b"wrongtype", key, found]

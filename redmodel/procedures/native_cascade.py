@@ -9,18 +9,10 @@ from random import sample
 from typing import Any
 
 from redmodel.errors import ReplyError
-from redmodel.procedures.containers import hash_at, set_at
+from redmodel.procedures.containers import hash_at, set_at, wrong_type_at
 from redmodel.procedures.entries import whole_entries_of
 from redmodel.procedures.native_select import refuse_unready
-from redmodel.procedures.native_write import (
-    drop,
-    drop_due,
-    lacking,
-    leave,
-    refuse_traces,
-    wait,
-    wrong_type_at,
-)
+from redmodel.procedures.native_write import drop, drop_due, lacking, leave, refuse_traces, wait
 from redmodel.procedures.registry import Context
 
 DEPTH = 100

@@ -6,8 +6,8 @@ from collections.abc import Generator
 from typing import Any
 
 from redmodel.errors import ReplyError
-from redmodel.procedures.containers import hash_at
-from redmodel.procedures.native_write import lacking, wait, wrong_type_at
+from redmodel.procedures.containers import hash_at, wrong_type_at
+from redmodel.procedures.native_write import lacking, wait
 from redmodel.procedures.registry import Context
 
 

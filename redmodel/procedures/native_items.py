@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from redmodel.procedures.containers import hash_at
-from redmodel.procedures.native_write import lacking, wait, wrong_type_at
+from redmodel.procedures.containers import hash_at, wrong_type_at
+from redmodel.procedures.native_write import lacking, wait
 from redmodel.procedures.registry import Context
 
 _SPACE = b" \t\r\n"

@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from redmodel.errors import ReplyError
-from redmodel.procedures.containers import hash_at, scores_at, set_at
+from redmodel.procedures.containers import hash_at, scores_at, set_at, wrong_type_at
 from redmodel.procedures.entries import TYPES, VALUED, entry_key, member_of, split, whole_entries_of
 from redmodel.procedures.native_words import enter_text
-from redmodel.procedures.native_write import drop, leave, wrong_type_at
+from redmodel.procedures.native_write import drop, leave
 from redmodel.procedures.registry import Context
 
 SLACK = 20

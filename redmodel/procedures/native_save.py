@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, TypeAlias, cast
 
+from redmodel.procedures.containers import wrong_type_at
 from redmodel.procedures.entries import TYPES, member_of, split, whole_entries_of
 from redmodel.procedures.native_words import enter_text
-from redmodel.procedures.native_write import (
-    Places,
-    drop,
-    drop_due,
-    lacking,
-    leave,
-    wait,
-    wrong_type_at,
-)
+from redmodel.procedures.native_write import Places, drop, drop_due, lacking, leave, wait
 from redmodel.procedures.registry import Context
 
 _SET, _UNIQUE, _ORDERED, _WORD, _TEXT = b"=!<wt"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from redmodel.procedures.containers import hash_at
+from redmodel.procedures.containers import hash_at, wrong_type_at
 from redmodel.procedures.entries import TYPES, VALUED, entries_of, member_of, spell
 from redmodel.procedures.native_words import enter_text
-from redmodel.procedures.native_write import drop, leave, wrong_type_at
+from redmodel.procedures.native_write import drop, leave
 from redmodel.procedures.registry import Context
 
 

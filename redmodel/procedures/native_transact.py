@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from redmodel.procedures.containers import hash_at
+from redmodel.procedures.containers import hash_at, wrong_type_at
 from redmodel.procedures.native_count import counting
 from redmodel.procedures.native_save import saving
-from redmodel.procedures.native_write import Places, drop, drop_due, keep_for, refuse_delete, wrong_type_at
+from redmodel.procedures.native_write import Places, drop, drop_due, keep_for, refuse_delete
 from redmodel.procedures.registry import Context
 
 Thread: TypeAlias = "Generator[Any, Any, Any] | None"

@@ -1,12 +1,13 @@
-"""The native twin of what common.lua says of words and texts: entering and leaving them."""
+"""The native twins of tally.lua and of what common.lua says of words and texts: entering and leaving them."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
+from typing import Any
 
 from redmodel.errors import ReplyError
-from redmodel.procedures.containers import hash_at
+from redmodel.procedures.containers import hash_at, wrong_type_at
 from redmodel.procedures.entries import entry_key, split
 from redmodel.procedures.registry import Context
 
@@ -48,3 +49,17 @@ def leave_text(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, t
         ctx.call(b"DEL", key)
     elif rest:
         ctx.call(b"HINCRBY", key, b"", b"%d" % -length_of(before))
+
+
+def tally(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
+    """Add up the lengths of all texts of one index; see tally.lua."""
+    wrong = wrong_type_at(ctx, keys[0], b"hash")
+    if wrong:
+        return wrong
+    texts = hash_at(ctx, keys[0])
+    said = texts.get(b"", b"")
+    lengths = [length_of(text) for id, text in texts.items() if id]
+    wanted = b"%d" % sum(lengths) if lengths else b""
+    if said != wanted and argv[0] == b"m":
+        ctx.call(b"HSET", keys[0], b"", wanted) if lengths else ctx.call(b"DEL", keys[0])
+    return [said, wanted]

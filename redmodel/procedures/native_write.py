@@ -10,27 +10,13 @@ from contextlib import suppress
 from typing import Any, TypeAlias
 
 from redmodel.errors import ReplyError
-from redmodel.procedures.containers import hash_at
+from redmodel.procedures.containers import hash_at, wrong_type_at
 from redmodel.procedures.entries import TYPES, entries_of, entry_key, member_of
 from redmodel.procedures.native_words import leave_text
 from redmodel.procedures.registry import Context
 
 Places: TypeAlias = dict[tuple[bytes, bytes], bytes]
 """Who gives up, or takes, a unique value: (key, token) -> id."""
-
-
-def wrong_type_at(ctx: Context, key: bytes, want: bytes) -> list[bytes] | None:
-    """The refusal of a key that holds another type; None if it may be used."""
-    value = ctx.value(key)
-    if value is None:
-        return None
-    if isinstance(value, set):
-        found = b"set"
-    elif isinstance(value, dict):
-        found = b"hash"
-    else:
-        found = bytes(ctx.call(b"TYPE", key))
-    return None if found == want else [b"wrongtype", key, found]
 
 
 def leave(ctx: Context, side: bytes, id: bytes, kind: bytes, path: bytes, token: bytes) -> None:
