@@ -18,7 +18,23 @@ from redmodel.model.text_query import Beginning, Phrase, Word, leaves_of
 from redmodel.model.words import BREAK, GAP
 
 Make = Any
-WORDS = "fox foxes dog lazy quick quickly brown the a of Kyōto 東京都 don't 3.14 naïve jump".split()
+WORDS = [
+    "fox",
+    "foxes",
+    "dog",
+    "lazy",
+    "quick",
+    "quickly",
+    "the",
+    "a",
+    "of",
+    "Kyōto",
+    "東京都",
+    "don't",
+    "3.14",
+    "naïve",
+    "jump",
+]
 
 
 class Comment(BaseModel):
@@ -133,7 +149,7 @@ def check_searches(db: Any, records: list[Article], rng: random.Random, count: i
         pairs = query.order_by(ranked.rank).scored().all()
         for record, number in pairs:
             assert number == pytest.approx(numbers[record.id], rel=1e-9, abs=1e-12), ranked
-        by_hand = sorted(wanted, key=lambda id: (-round(numbers[id], 9), id))
+        by_hand = sorted(wanted, key=lambda each: (-round(numbers[each], 9), each))
         assert [record.id for record, _ in pairs] == by_hand, ranked
         page = query.order_by(ranked.rank).page(2, size=3)
         assert [record.id for record in page.items] == by_hand[3:6]
