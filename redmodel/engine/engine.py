@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from redmodel.engine.procedures import Procedure
     from redmodel.engine.registry import Args, Command
     from redmodel.engine.replies import Reply
-    from redmodel.engine.storage.seam import LiveStorage, Storage, Told
+    from redmodel.engine.storage.seam import LiveStorage, Policy, Storage, Told
     from redmodel.engine.waiting import Waiter
 
 # How many commands run between two steps of active expiry, and how many keys of a database one step removes.
@@ -445,6 +445,17 @@ class Engine:
             self.relog()
         if before is not None:
             before.close()
+
+    def promise(self, fsync: Policy) -> None:
+        """Keep another promise about when an acknowledged write is on the disk: ``always``, ``everysec`` or ``no``.
+
+        Raises:
+            StorageError: what was acknowledged before can't be put on the disk.
+        """
+        with self._lock:
+            if self._live is not None:
+                self._live.obey(fsync)
+                self.waits = fsync == "always"
 
     def refuse_writes(self, reason: str) -> None:
         """Answer every writing command with MISCONF and this reason from now on; nothing is logged any more."""

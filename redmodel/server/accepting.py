@@ -102,9 +102,7 @@ class _Clients:
             sock.close()  # it went before it was let in
 
     def _client(self) -> ClientConnection:
-        client = ClientConnection(self._engine, self._gone)
-        self._clients.add(client)
-        return client
+        return ClientConnection(self._engine, self._gone, self._clients.add)
 
     def _gone(self, client: ClientConnection) -> None:
         self._clients.discard(client)

@@ -67,13 +67,19 @@ class ClientConnection(asyncio.Protocol):
     is one piece of input, the high-water mark of output, and one reply.
     """
 
-    def __init__(self, engine: Engine, gone: Callable[[ClientConnection], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        gone: Callable[[ClientConnection], None],
+        come: Callable[[ClientConnection], None],
+    ) -> None:
         session = self.session = Session()
         session.patient = session.counted = True
         session.peer = self
         session.user = engine.access.default
         self._engine = engine
         self._gone = gone
+        self._come = come
         self._parser = RequestParser(max_bulk=engine.settings.number("proto-max-bulk-len"))
         self._parser.trusted = session.authenticated = engine.access.open
         self._query_limit = engine.settings.number("client-query-buffer-limit")
@@ -95,6 +101,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self._come(self)
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         transport.set_write_buffer_limits(high=_HIGH_WATER)

@@ -13,14 +13,19 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from redmodel.engine.engine import Engine
 from redmodel.errors import ReplyError
 from redmodel.server.connection import ClientConnection
 from redmodel.server.cron import Cron
 from redmodel.server.meanwhile import answer_meanwhile
+from redmodel.server.tls import TlsError, tls_context
 
 logger = logging.getLogger(__name__)
+
+Listening: TypeAlias = asyncio.Server | socket.socket
+"""What listens, or soon will: the loop makes a server of a socket in its next turn."""
 
 # An address of ``bind`` that begins with a minus may fail with these.
 _MAY_BE_MISSING = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
@@ -67,8 +72,10 @@ class Listener:
         self._hosts = [host]
         self._tls: ssl.SSLContext | None = None
         self._tls_port = 0
-        self._servers: list[asyncio.Server] = []
-        self._tcp: list[asyncio.Server] = []  # those of ``port``, which CONFIG SET may move
+        self._tls_said: list[str] = []  # the parameters that were obeyed
+        self._tls_servers: list[Listening] = []  # those of ``tls-port``
+        self._servers: list[Listening] = []
+        self._tcp: list[Listening] = []  # those of ``port``, which CONFIG SET may move
         self._opening: set[asyncio.Task[None]] = set()
         self._socket_identity: tuple[int, int] | None = None
         self._empty = asyncio.Event()
@@ -95,6 +102,7 @@ class Listener:
         listener._mode = settings.number("unixsocketperm") or None
         listener._hosts = settings.text("bind").split()
         listener._tls, listener._tls_port = tls, settings.number("tls-port")
+        listener._tls_said = [settings.shown(name) for name in settings.names("tls-")]
         return listener
 
     async def start(self) -> None:
@@ -134,7 +142,7 @@ class Listener:
                     continue
                 logger.warning("Warning: Could not create server TCP listening socket %s:%d: %s", name, port, error)
                 raise
-            (self._servers if tls is not None else self._tcp).append(server)
+            (self._tls_servers if tls is not None else self._tcp).append(server)
             found = server.sockets[0].getsockname()[1]
         return found
 
@@ -148,54 +156,94 @@ class Listener:
         port, hosts = settings.number("port"), settings.text("bind").split()
         if (port or None, hosts) == (self.port, self._hosts):
             return
+        # The addresses may be the same, too: where the port is, they are free only then.
+        sockets = self._opened_in_place_of(self._tcp, port, hosts, self.port if port == self.port else None, None)
+        self.port, self._hosts = port or None, hosts
+        self._serve_sockets(self._tcp, sockets, None)
+
+    def move_tls(self) -> None:
+        """Listen where ``tls-port`` says now, with what the other ``tls-`` parameters say; clients stay.
+
+        Raises:
+            ValueError: it isn't possible, and nothing has changed.
+        """
+        settings = self._engine.settings
+        said = [settings.shown(name) for name in settings.names("tls-")]
+        if said == self._tls_said:
+            return
+        port = settings.number("tls-port")
+        try:
+            context = tls_context(settings) if port else None
+        except TlsError as error:
+            logger.warning("%s", error)
+            raise ValueError("Unable to update TLS configuration. Check server logs.") from error
+        before = self._tls_port if port == self._tls_port else None
+        sockets = self._opened_in_place_of(self._tls_servers, port, self._hosts, before, self._tls)
+        self._tls_port, self._tls, self._tls_said = port, context, said
+        self._serve_sockets(self._tls_servers, sockets, context)
+
+    def _opened_in_place_of(
+        self,
+        servers: list[Listening],
+        port: int,
+        hosts: list[str],
+        before: int | None,
+        tls: ssl.SSLContext | None,
+    ) -> list[socket.socket]:
+        """Sockets for other servers than these, which are closed; ``before`` is their port where it stays.
+
+        Raises:
+            ValueError: one can't be opened, and the servers go on.
+        """
+        if before:
+            _close(servers)
         sockets: list[socket.socket] = []
-        same = port == self.port
-        if same:
-            self._close_tcp()  # the addresses may be the same, too
         for host in hosts if port else ():
-            name = _address_of(host)
             try:
-                family = socket.AF_INET6 if ":" in name else socket.AF_INET
-                sockets.append(
-                    socket.create_server((name, port), family=family, backlog=settings.number("tcp-backlog"))
-                )
+                sockets.append(self._opened(host, port))
             except OSError as error:
                 if host.startswith("-") and error.errno in _MAY_BE_MISSING:
                     continue
                 for each in sockets:
                     each.close()
-                logger.warning("Could not listen on %s:%d: %s", name, port, error)
-                if same:
-                    self._open_again()
-                reason = "Failed to bind to specified addresses." if same else "Unable to listen on this port."
-                raise ValueError(reason if same else f"{reason} Check server logs.") from error
-        self._close_tcp()
-        self.port, self._hosts = port or None, hosts
-        self._serve_sockets(sockets)
+                logger.warning("Could not listen on %s:%d: %s", _address_of(host), port, error)
+                if before:
+                    self._open_again(servers, before, tls)
+                    raise ValueError("Failed to bind to specified addresses.") from error
+                raise ValueError("Unable to listen on this port. Check server logs.") from error
+        _close(servers)
+        return sockets
 
-    def _open_again(self) -> None:
+    def _opened(self, host: str, port: int) -> socket.socket:
+        name = _address_of(host)
+        family = socket.AF_INET6 if ":" in name else socket.AF_INET
+        return socket.create_server((name, port), family=family, backlog=self._engine.settings.number("tcp-backlog"))
+
+    def _open_again(self, servers: list[Listening], port: int, tls: ssl.SSLContext | None) -> None:
         sockets: list[socket.socket] = []
         for host in self._hosts:
             with suppress(OSError):
-                name = _address_of(host)
-                family = socket.AF_INET6 if ":" in name else socket.AF_INET
-                sockets.append(socket.create_server((name, self.port or 0), family=family))
-        self._serve_sockets(sockets)
+                sockets.append(self._opened(host, port))
+        self._serve_sockets(servers, sockets, tls)
 
-    def _serve_sockets(self, sockets: list[socket.socket]) -> None:
+    def _serve_sockets(
+        self, servers: list[Listening], sockets: list[socket.socket], tls: ssl.SSLContext | None
+    ) -> None:
         async def serve(listening: socket.socket) -> None:
-            loop = asyncio.get_running_loop()
-            self._tcp.append(await loop.create_server(self._client, sock=listening, backlog=511))
+            if listening not in servers:
+                listening.close()
+                return
+            server = await asyncio.get_running_loop().create_server(self._client, sock=listening, backlog=511, ssl=tls)
+            if listening in servers:
+                servers[servers.index(listening)] = server
+            else:
+                server.close()
 
+        servers += sockets
         for each in sockets:
             task = asyncio.get_running_loop().create_task(serve(each))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
-
-    def _close_tcp(self) -> None:
-        for server in self._tcp:
-            server.close()
-        self._tcp.clear()
 
     async def stop(self, grace: float = 1.0) -> None:
         """Accept no more, answer what has been read, and close; after ``grace`` seconds close all the same."""
@@ -218,10 +266,9 @@ class Listener:
 
     def _client(self) -> asyncio.Protocol:
         if len(self.clients) >= self._engine.settings.number("maxclients") or self._stopping:
-            return _Refused(self._engine, lambda _: None)
-        client = ClientConnection(self._engine, self._gone)
-        self.clients.add(client)
-        return client
+            return _Refused(self._engine, lambda _: None, lambda _: None)
+        # Listed when it is there: one with whom TLS can't be agreed upon never is.
+        return ClientConnection(self._engine, self._gone, self.clients.add)
 
     def _gone(self, client: ClientConnection) -> None:
         self.clients.discard(client)
@@ -229,10 +276,8 @@ class Listener:
             self._empty.set()
 
     def _close_sockets(self) -> None:
-        self._close_tcp()
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        for servers in (self._tcp, self._tls_servers, self._servers):
+            _close(servers)
         if self.unixsocket is not None and self._socket_identity is not None:
             try:
                 found = self.unixsocket.lstat()
@@ -241,6 +286,13 @@ class Listener:
             except OSError as error:
                 logger.warning("can't delete the socket %s: %s", self.unixsocket, error.strerror)
             self._socket_identity = None
+
+
+def _close(servers: list[Listening]) -> None:
+    for server in servers:
+        if isinstance(server, asyncio.Server):  # a socket that is no server yet is closed by who makes it one
+            server.close()
+    servers.clear()
 
 
 class _Refused(ClientConnection):

@@ -1,6 +1,7 @@
 """``redmodel serve``: one process that loads, serves until it is told to stop, saves, and ends.
 
-May live here: that course and its log lines. Reading the configuration is `configuration`'s, sockets are `listener`'s.
+May live here: that course and its log lines. The configuration is `configuration`'s, the data `persistence`'s, sockets
+are `listener`'s.
 """
 
 from __future__ import annotations
@@ -15,20 +16,18 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from redmodel.engine.access.control import RuleError
 from redmodel.engine.engine import Engine
 from redmodel.engine.settings.file import BadConfig
 from redmodel.engine.shutdown import Shutdown, ShutdownRefused
-from redmodel.engine.storage import Policy, open_storage
-from redmodel.engine.storage.rdb.library import load_into
 from redmodel.engine.version import REDIS_VERSION
 from redmodel.errors import StorageError
 from redmodel.server.configuration import Configuration, fatal, read, set_up
 from redmodel.server.killing import KillOrder
 from redmodel.server.listener import Listener
 from redmodel.server.logs import LEVELS, LogFile, logger, notice
+from redmodel.server.persistence import open_engine
 from redmodel.server.tls import TlsError, tls_context
 
 _LOGO = """\
@@ -117,7 +116,7 @@ class _Program:
             return 1
         logger.warning("Server initialized")
         try:
-            engine = self._engine = self._open()
+            engine = self._engine = open_engine(settings)
         except StorageError as error:
             logger.warning("Fatal error loading the DB: %s. Exiting.", error)
             return 1
@@ -137,6 +136,8 @@ class _Program:
         for name in ("port", "bind"):
             settings.obey(name, listener.move)
         KillOrder(settings)
+        for name in settings.names("tls-"):
+            settings.obey(name, listener.move_tls)
         ended = self._end_on_signals(engine)
         pidfile = settings.text("pidfile")
         if pidfile:
@@ -187,58 +188,6 @@ class _Program:
             )
         except ShutdownRefused:
             logger.warning("Errors trying to shut down the server. Check the logs for more information.")
-
-    def _open(self) -> Engine:
-        """The engine with its data, from the log or from the snapshot, as redis-server chooses."""
-        settings = self._settings
-        directory = Path.cwd()
-        settings.preset("dir", str(directory))
-        began = time.monotonic()
-        databases = settings.number("databases")
-        if settings.flag("appendonly"):
-            storage = open_storage(directory, appendfsync=self._policy())
-            engine = Engine(storage=storage, databases=databases, settings=settings)
-            notice("DB loaded from append only file: %.3f seconds", time.monotonic() - began)
-        else:
-            engine = Engine(databases=databases, settings=settings)
-            snapshot = directory / settings.text("dbfilename")
-            if snapshot.exists():
-                load_into(engine, snapshot)
-                notice("DB loaded from disk: %.3f seconds", time.monotonic() - began)
-        engine.saves.directory = directory
-        settings.obey("dir", lambda: self._obey_dir(engine))
-        settings.obey("appendonly", lambda: self._obey_appendonly(engine))
-        return engine
-
-    def _obey_dir(self, engine: Engine) -> None:
-        try:
-            os.chdir(self._settings.text("dir"))
-        except OSError as error:
-            raise ValueError(error.strerror) from error
-        self._settings.preset("dir", str(Path.cwd()))
-        engine.saves.directory = Path.cwd()
-
-    def _obey_appendonly(self, engine: Engine) -> None:
-        """Begin a log with all that is there, or end it; to be called under the engine's lock."""
-        wanted = self._settings.flag("appendonly")
-        if wanted == engine.durable:
-            return
-        if not wanted:
-            engine.change_storage(None)
-            return
-        try:
-            storage = open_storage(Path.cwd(), appendfsync=self._policy())
-            for _ in storage.replay():
-                pass  # what an older log holds is not wanted: it is rewritten from what is here
-            storage.recover(engine.databases)
-            storage.attach(engine)
-        except StorageError as error:
-            logger.warning("Turning on the append only file failed: %s", error)
-            raise ValueError("Unable to turn on AOF. Check server logs.") from error
-        engine.change_storage(storage)
-
-    def _policy(self) -> Policy:
-        return cast("Policy", self._settings.text("appendfsync"))
 
     def _write_pid(self, path: Path) -> None:
         try:

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests import servers
+
 _LINE = re.compile(r"^\d+:[CM] \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3} [.\-*#] .+$")
 
 
@@ -277,19 +279,23 @@ def test_before_a_client_says_who_it_is_little_is_taken(place: Path) -> None:
     assert serving.end() == 0
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs openssl")
-def test_tls(place: Path) -> None:
+def certify(place: Path, ending: str) -> None:
     made = subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
             *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-            *("-keyout", str(place / "key"), "-out", str(place / "crt")),
+            *("-keyout", str(place / f"key{ending}"), "-out", str(place / f"crt{ending}")),
         ],
         capture_output=True,
         check=False,
     )
     if made.returncode:
         pytest.skip("no openssl")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs openssl")
+def test_tls(place: Path) -> None:
+    certify(place, "")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -298,7 +304,90 @@ def test_tls(place: Path) -> None:
     with redis.Redis(port=port, ssl=True, ssl_ca_certs=str(place / "crt")) as client:
         client.set("a", "x" * 100_000)
         assert len(client.get("a") or b"") == 100_000
+    certify(place, "2")
+    with serving.client() as client:
+        client.config_set("tls-cert-file", str(place / "crt2"), "tls-key-file", str(place / "key2"))
+        with pytest.raises(redis.ResponseError, match="Unable to update TLS configuration"):
+            client.config_set("tls-cert-file", str(place / "nosuch"))
+        assert client.config_get("tls-cert-file") == {"tls-cert-file": str(place / "crt2")}
+    with redis.Redis(port=port, ssl=True, ssl_ca_certs=str(place / "crt2")) as client:
+        assert client.exists("a")
+    with (
+        redis.Redis(port=port, ssl=True, ssl_ca_certs=str(place / "crt")) as client,
+        pytest.raises(redis.ConnectionError),
+    ):
+        client.ping()
+    with serving.client() as client:
+        assert client.info("clients")["connected_clients"] == 1
+    with serving.client() as client:
+        client.config_set("tls-port", 0)
+    with (
+        redis.Redis(port=port, ssl=True, ssl_ca_certs=str(place / "crt2")) as client,
+        pytest.raises(redis.ConnectionError),
+    ):
+        client.ping()
     assert serving.end() == 0
     code, said = refused("--port", "0", "--tls-port", str(port))
     assert code == 1
     assert "No tls-cert-file configured!" in said
+
+
+def test_the_log_begins_and_ends_and_changes_its_promise_while_it_runs(place: Path) -> None:
+    serving = Serving(place, "--appenddirname", "here", "--appendfilename", "my.log", "--save", "")
+    with serving.client() as client:
+        client.set("before", 1)
+        client.function_load("#!lua name=one\nredis.register_function('f', function() return 1 end)")
+        client.config_set("appendonly", "yes")
+        assert client.info("persistence")["aof_enabled"] == 1
+        for policy in ("always", "no", "everysec", "always"):
+            client.config_set("appendfsync", policy)
+            client.rpush("l", policy)
+        client.config_set("appendonly", "no")
+        client.set("lost", 1)
+        client.config_set("appendonly", "yes")
+        client.delete("lost")
+        client.set("after", 1)
+        client.bgrewriteaof()
+    assert max(path.name for path in (place / "here").iterdir()) == "my.log.manifest"
+    serving.end(signal.SIGKILL)
+    binary = servers.redis7_binary()
+    assert binary is not None or not os.environ.get("CI")
+    if binary is not None:
+        with servers.running(
+            binary,
+            tcp=False,
+            options={"dir": str(place), "appendonly": "yes", "appenddirname": "here", "appendfilename": "my.log"},
+        ) as real:
+            assert real.command("LRANGE", "l", 0, -1) == [b"always", b"no", b"everysec", b"always"]
+    again = Serving(place, "--appenddirname", "here", "--appendfilename", "my.log", "--appendonly", "yes")
+    with again.client() as client:
+        assert sorted(client.keys()) == ["after", "before", "l"]
+        assert client.fcall("f", 0) == 1
+    assert again.end() == 0
+
+
+def test_save_points_save_while_commands_go_on(place: Path) -> None:
+    serving = Serving(place, "--save", "1 5", "--dbfilename", "mine.rdb")
+    with serving.client() as client:
+        client.config_set("rdb-key-save-delay", 20_000)
+        for number in range(20):
+            client.rpush(f"l{number}", 1)
+        deadline = time.monotonic() + 20
+        while not client.info("persistence")["rdb_bgsave_in_progress"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        client.rpush("l1", 2)
+        assert client.info("persistence")["rdb_changes_since_last_save"] == 21
+        while client.info("persistence")["rdb_bgsave_in_progress"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert client.info("persistence")["rdb_changes_since_last_save"] == 1
+        assert (place / "mine.rdb").stat().st_size > 200
+        client.config_set("save", "")
+        client.config_set("rdb-key-save-delay", 10_000_000)
+        client.bgsave()
+        with pytest.raises(redis.ConnectionError):
+            client.shutdown()
+            client.ping()
+    assert serving.end() == 0
+    assert sorted(path.name for path in place.iterdir()) == ["log", "mine.rdb"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from redmodel.engine.glob import compile_glob
@@ -93,6 +94,10 @@ class Settings:
         listed = [name for name, row in PARAMETERS.items() if row.guard != "hidden"]
         return [name for name in (*listed, *ALIASES) if matches(name.encode())]
 
+    def names(self, beginning: str) -> list[str]:
+        """The names of the parameters that begin so."""
+        return [name for name in PARAMETERS if name.startswith(beginning)]
+
     def read(self, name: str, words: Sequence[str]) -> None:
         """Take a line of redis.conf, or an option: any parameter may be set, and nobody is told.
 
@@ -137,14 +142,17 @@ class Settings:
             for name, row, value in rows:
                 given = name
                 self._values[row.name] = row.kind.read([value], before[row.name])
+            told: list[Obeyed] = []  # who follows several of them is told once
             for name, row, _ in rows:
                 given = name
                 for obeyed in self._obeyed.get(row.name, ()):
-                    obeyed()
+                    if obeyed not in told:
+                        told.append(obeyed)
+                        obeyed()
         except ValueError as error:
             self._values.update(before)
-            for row_name in before:
-                for obeyed in self._obeyed.get(row_name, ()):
+            for obeyed in {each: None for name in before for each in self._obeyed.get(name, ())}:
+                with suppress(ValueError):
                     obeyed()
             raise SettingError(given, str(error)) from None
 

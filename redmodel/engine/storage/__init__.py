@@ -8,7 +8,7 @@ from __future__ import annotations
 from os import PathLike
 
 from redmodel.engine.storage.log import AppendOnlyLog
-from redmodel.engine.storage.writing import Policy
+from redmodel.engine.storage.seam import Policy
 
 __all__ = ["AppendOnlyLog", "Policy", "open_storage"]
 

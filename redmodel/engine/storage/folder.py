@@ -24,17 +24,24 @@ _MANIFEST_LIMIT = 1 << 20
 class LogFolder:
     """The log's files in ``directory``/appendonlydir, as its manifest lists them."""
 
-    def __init__(self, directory: Path, files: FileSystem) -> None:
+    def __init__(self, directory: Path, files: FileSystem, name: str = FOLDER, file: str = FILE) -> None:
         """Find the log; nothing is written yet, except that an old single-file log is taken in.
+
+        Args:
+            directory: the store's.
+            files: the disk.
+            name: of the folder in it.
+            file: what the names of the log's files begin with.
 
         Raises:
             StoreDamaged: the manifest can't be right, or is missing while log files are there.
             StorageError: a step failed.
         """
         self.directory = directory
-        self.path = directory / FOLDER
+        self.path = directory / name
+        self.file = file
         self._files = files
-        self._manifest_path = self.path / MANIFEST
+        self.manifest_path = self.path / f"{file}.manifest"
         self.size_of: dict[str, int] = {}
         #: How far files reached that were finished, and what their chains are there.
         self.floors: dict[str, tuple[int, int]] = {}
@@ -57,7 +64,7 @@ class LogFolder:
         """
         folder = cls.__new__(cls)
         folder.directory, folder.path, folder._files = path.parent, path, files
-        folder._manifest_path = path / MANIFEST
+        folder.file, folder.manifest_path = FILE, path / MANIFEST
         folder.size_of, folder.floors, folder.manifest = {}, {}, manifest
         for part in manifest.parts:
             if files.exists(folder.path_of(part)):
@@ -81,10 +88,10 @@ class LogFolder:
                 for part in manifest.increments
             ),
         )
-        temporary = self.path / (TEMPORARY + MANIFEST)
+        temporary = self.path / (TEMPORARY + self.manifest_path.name)
         self._make_way(temporary)
         write_file(self._files, temporary, (manifest.dump(),))
-        self._files.rename(temporary, self._manifest_path)
+        self._files.rename(temporary, self.manifest_path)
         self.manifest = manifest
         self._files.fsync_directory(self.path)
 
@@ -110,7 +117,7 @@ class LogFolder:
             try:
                 self.write_manifest(replace(self.manifest, history=()))
             except OSError as error:
-                logger.warning("%s still names deleted files: %s", self._manifest_path, error.strerror)
+                logger.warning("%s still names deleted files: %s", self.manifest_path, error.strerror)
 
     def last_with_content(self) -> int:
         """The position, in the order of reading, of the last file that holds more than its first line.
@@ -126,34 +133,34 @@ class LogFolder:
 
     def _find(self) -> Manifest:
         files = self._files
-        if files.exists(self._manifest_path):
-            return read_manifest(files, self._manifest_path)[0]
-        orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{FILE}.")]
+        if files.exists(self.manifest_path):
+            return read_manifest(files, self.manifest_path)[0]
+        orphans = [name for name in files.list_directory(self.path) if name.startswith(f"{self.file}.")]
         for name in orphans:
             if not is_fresh(files, self.path / name):
                 raise StoreDamaged(
-                    f"{self._manifest_path} is missing, but {name} holds data: restore the manifest from a backup, or "
+                    f"{self.manifest_path} is missing, but {name} holds data: restore the manifest from a backup, or "
                     f"run 'redmodel check-store {self.directory} --write', which writes it anew",
-                    path=str(self._manifest_path),
+                    path=str(self.manifest_path),
                 )
-        if files.exists(self.directory / FILE):
+        if files.exists(self.directory / self.file):
             # The one file of a Redis before 7: redis-server 7 takes it in as the base, and so do we. The manifest
             # comes first, so that an interruption before the move is seen and the move made later.
-            self.write_manifest(Manifest(Part(FILE, 1)))
-            logger.info("took %s in as the base of the log", self.directory / FILE)
+            self.write_manifest(Manifest(Part(self.file, 1), file=self.file))
+            logger.info("took %s in as the base of the log", self.directory / self.file)
             return self.manifest
         snapshot = self.directory / "dump.rdb"
         if files.exists(snapshot):
             logger.warning(
                 "%s is not loaded: this is a new, empty store; `redmodel import` loads RDB files into one", snapshot
             )
-        return Manifest()
+        return Manifest(file=self.file)
 
     def _finish_upgrade(self) -> None:
         """Move an old single-file log into the folder, once the manifest names it."""
         base = self.manifest.base
-        old = self.directory / FILE
-        if base and base.name == FILE and self._files.exists(old) and not self._files.exists(self.path_of(base)):
+        old = self.directory / self.file
+        if base and base.name == self.file and self._files.exists(old) and not self._files.exists(self.path_of(base)):
             self._files.rename(old, self.path_of(base))
             self._files.fsync_directory(self.path)
             self._files.fsync_directory(self.directory)
@@ -163,7 +170,7 @@ class LogFolder:
         if not self._files.exists(path):
             raise StoreDamaged(
                 f"{path} is missing, but the manifest names it: restore the file from a backup, or delete its line "
-                f"from {self._manifest_path} to go on without what it held",
+                f"from {self.manifest_path} to go on without what it held",
                 path=str(path),
             )
         self.size_of[part.name] = size_of(self._files, path)

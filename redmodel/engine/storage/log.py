@@ -17,9 +17,10 @@ from redmodel.engine.storage.files import FileSystem
 from redmodel.engine.storage.format import Command
 from redmodel.engine.storage.increment import Increment
 from redmodel.engine.storage.loading import LogFile
+from redmodel.engine.storage.manifest import FILE, FOLDER
 from redmodel.engine.storage.replacing import ReplaceableLog
 from redmodel.engine.storage.rewriting import Rewrite
-from redmodel.engine.storage.writing import Policy, Told
+from redmodel.engine.storage.seam import Policy, Told
 from redmodel.errors import StorageError
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ class AppendOnlyLog(ReplaceableLog):
     """
 
     def __init__(
-        self, directory: str | os.PathLike[str], *, fsync: Policy = "everysec", files: FileSystem | None = None
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        fsync: Policy = "everysec",
+        files: FileSystem | None = None,
+        folder: str = FOLDER,
+        file: str = FILE,
     ) -> None:
         """Lock the directory, making it when it is missing, and find the log in it.
 
@@ -49,12 +56,14 @@ class AppendOnlyLog(ReplaceableLog):
             fsync: when an acknowledged write is on the disk: ``always``, ``everysec`` (a power cut may take the last
                 second) or ``no``. The end of the process alone loses nothing under any of them.
             files: the disk; tests put their own here.
+            folder: the name of the folder that the files are in; appenddirname.
+            file: what their names begin with; appendfilename.
         Raises:
             StoreLocked: the directory is open elsewhere.
             StoreDamaged: the manifest is damaged or names files that are missing.
             StorageError: a step failed.
         """
-        super().__init__(directory, fsync, files)
+        super().__init__(directory, fsync, files, folder, file)
         _open_logs.add(self)
 
     @property

@@ -45,13 +45,14 @@ class Part:
 class Manifest:
     """The files of a log: at most one base, then the increments in order; ``history`` waits to be deleted.
 
-    ``sealed`` says that a checksum vouched for its text when it was read.
+    ``sealed`` says that a checksum vouched for its text when it was read; the names of new files begin with ``file``.
     """
 
     base: Part | None = None
     increments: tuple[Part, ...] = ()
     history: tuple[Part, ...] = field(default=())
     sealed: bool = field(default=False, compare=False)
+    file: str = field(default=FILE, compare=False)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -65,17 +66,17 @@ class Manifest:
     def next_base(self) -> Part:
         """The base that the next rewrite makes."""
         sequence = self.base.sequence + 1 if self.base else 1
-        return Part(f"{FILE}.{sequence}.base.aof", sequence)
+        return Part(f"{self.file}.{sequence}.base.aof", sequence)
 
     def rewritten(self, base: Part, begin: Part) -> Manifest:
         """What the log is after a rewrite: the new base, the increments from ``begin`` on, and all else history."""
         kept = tuple(part for part in self.increments if part.sequence >= begin.sequence)
         gone = tuple(part for part in self.parts if part not in kept)
-        return Manifest(base, kept, (*self.history, *gone))
+        return Manifest(base, kept, (*self.history, *gone), file=self.file)
 
     def next_increment(self) -> Part:
         sequence = self.increments[-1].sequence + 1 if self.increments else 1
-        return Part(f"{FILE}.{sequence}.incr.aof", sequence)
+        return Part(f"{self.file}.{sequence}.incr.aof", sequence)
 
     def dump(self) -> bytes:
         """The manifest's text.
@@ -124,7 +125,8 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         raise _damaged(path, 0, "names no file")
     if not seal and any(part.floor is not None for part in (base, *increments) if part is not None):
         raise _damaged(path, 0, "lacks the checksum at its beginning")
-    return Manifest(base, tuple(increments), tuple(history), sealed=seal is not None)
+    file = path.name.removesuffix(".manifest")
+    return Manifest(base, tuple(increments), tuple(history), sealed=seal is not None, file=file)
 
 
 def _entry(raw: bytes, path: Path, offset: int) -> tuple[Part, str]:

@@ -25,9 +25,10 @@ from redmodel.engine.storage.format import UnitEncoder
 from redmodel.engine.storage.increment import Increment, make_increment
 from redmodel.engine.storage.loading import LogFile
 from redmodel.engine.storage.lock import DirectoryLock
-from redmodel.engine.storage.manifest import MANIFEST, Part
+from redmodel.engine.storage.manifest import FILE, FOLDER, Part
 from redmodel.engine.storage.rewriting import Rewrite, Rewrites
-from redmodel.engine.storage.writing import LogWriter, Policy
+from redmodel.engine.storage.seam import Policy
+from redmodel.engine.storage.writing import LogWriter
 from redmodel.errors import StorageError
 
 if TYPE_CHECKING:
@@ -42,13 +43,18 @@ COMPACT_RATIO = 2
 class ReplaceableLog:
     """The part of `AppendOnlyLog` that knows which files it writes to."""
 
-    def __init__(self, directory: str | PathLike[str], fsync: Policy, files: FileSystem | None) -> None:
+    def __init__(
+        self,
+        directory: str | PathLike[str],
+        fsync: Policy,
+        files: FileSystem | None,
+        folder: str = FOLDER,
+        file: str = FILE,
+    ) -> None:
         if fsync not in ("always", "everysec", "no"):
             raise ValueError(f"fsync is 'always', 'everysec' or 'no', not {fsync!r}")
         self.directory = Path(directory).absolute()
-        self.fsync: Policy = fsync
-        self._waits = fsync == "always"
-        self._claims_all = fsync == "no"  # nobody knows what is on the disk: damage before the end is always damage
+        self._promise(fsync)
         #: Held by whoever makes files and changes the manifest; never waited for under the engine's lock.
         self.changing_files = threading.RLock()
         self.rewrites = Rewrites()
@@ -64,13 +70,32 @@ class ReplaceableLog:
         self._make_directory()
         self._lock = DirectoryLock(self.directory, self._files)
         try:
-            self._folder = LogFolder(self.directory, self._files)
+            self._folder = LogFolder(self.directory, self._files, folder, file)
         except BaseException:
             self._lock.release()
             raise
         self._size = sum(self._folder.size_of.values())
         self._rewrite_at = 1 << 62
         self._open = True
+
+    def obey(self, fsync: Policy) -> None:
+        """Keep another promise from the next append on; what was appended before is on the disk then.
+
+        Raises:
+            StorageError: it is not.
+        """
+        with self._append_lock:
+            writer = self._writer
+            if writer is None:
+                raise self._not_open()
+            writer.sync()
+            writer.obey(fsync)
+            self._promise(fsync)
+
+    def _promise(self, fsync: Policy) -> None:
+        self.fsync: Policy = fsync
+        self._waits = fsync == "always"
+        self._claims_all = fsync == "no"  # nobody knows what is on the disk: damage before the end is always damage
 
     @property
     def files(self) -> FileSystem:
@@ -185,7 +210,7 @@ class ReplaceableLog:
         lock = DirectoryLock(self.directory, self._files)
         self._lock.release()
         self._lock = lock
-        manifest = self._folder.path / MANIFEST
+        manifest = self._folder.manifest_path
         if not old.stands and self._files.exists(manifest):
             raise StorageError(
                 f"can't recover {self.directory}: its files were replaced by those of another store. Move that store "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import RLock
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from redmodel.errors import StorageError
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Effect: TypeAlias = tuple[int, Sequence[bytes]]
 """One command of a unit: the number of the database it runs in, and its arguments with the name first."""
+
+Policy: TypeAlias = Literal["always", "everysec", "no"]
+"""When an acknowledged write is on the disk: before its reply, within a second, or when the system likes."""
 
 Told: TypeAlias = Callable[[StorageError | None], None]
 """Called when a position is durable, or with the reason why it is not; from any thread, and must not wait."""
@@ -110,6 +113,14 @@ class LiveStorage(Storage, Protocol):
 
     def info(self) -> dict[str, object]:
         """What INFO says about it, by Redis' names."""
+        ...
+
+    def obey(self, fsync: Policy) -> None:
+        """Keep another promise from the next unit on; what was appended before is durable then.
+
+        Raises:
+            StorageError: it is not.
+        """
         ...
 
     def pause(self) -> None:

@@ -21,7 +21,7 @@ from redmodel.engine.storage.files import FileSystem, size_of
 from redmodel.engine.storage.lock import LOCK_NAME, Owner, read_owner
 from redmodel.engine.storage.log import AppendOnlyLog
 from redmodel.engine.storage.manifest import Manifest
-from redmodel.engine.storage.writing import Policy
+from redmodel.engine.storage.seam import Policy
 from redmodel.errors import StorageError
 
 _OPENING = "opening"

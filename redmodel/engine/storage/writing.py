@@ -10,15 +10,11 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from redmodel.engine.storage.files import FileSystem, write_all
+from redmodel.engine.storage.seam import Policy, Told
 from redmodel.errors import StorageError
-
-Policy = Literal["always", "everysec", "no"]
-Told = Callable[[StorageError | None], None]
 
 _LATE = 2.0  # seconds that a background fsync may take before writers wait for it, as in redis-server
 
@@ -66,6 +62,15 @@ class LogWriter:
         self._thread: threading.Thread | None = None
         self._finalizer: weakref.finalize[..., LogWriter] | None = None
         self._closed = False
+
+    def obey(self, policy: Policy) -> None:
+        """Keep another promise from the next write on."""
+        self._policy = policy
+
+    @property
+    def delay(self) -> float:
+        """How many seconds a write may wait for its fsync in the background."""
+        return 1.0 if self._policy == "everysec" else 0.0
 
     @property
     def syncing(self) -> bool:
@@ -247,8 +252,8 @@ class LogWriter:
         if self._thread is None:
             self._thread = threading.Thread(
                 target=_sync_when_woken,
-                args=(weakref.ref(self), self._wake, self._stop, 1.0 if self._policy == "everysec" else 0.0),
-                name=f"redmodel-{self._policy}",
+                args=(weakref.ref(self), self._wake, self._stop),
+                name="redmodel-fsync",
                 daemon=True,
             )
             self._finalizer = weakref.finalize(self, _let_go, self._wake, self._stop)
@@ -278,10 +283,13 @@ class LogWriter:
         return StorageError(str(self.failure), path=str(self.path))
 
 
-def _sync_when_woken(ref: weakref.ref[LogWriter], wake: threading.Event, stop: threading.Event, delay: float) -> None:
+def _sync_when_woken(ref: weakref.ref[LogWriter], wake: threading.Event, stop: threading.Event) -> None:
     # Asked first: a sync clears ``wake``, also when `close` has set it meanwhile.
     while not stop.is_set():
         wake.wait()
+        writer = ref()
+        delay = writer.delay if writer is not None else 0.0
+        del writer
         if delay:
             stop.wait(delay)
         writer = ref()
