@@ -18,6 +18,7 @@ from redmodel.plan import writing_queries as writing
 from redmodel.plan.bulk import Told
 from redmodel.plan.cursor import CursorPage, find_beside
 from redmodel.plan.find import Page, Selection
+from redmodel.plan.stream import BATCH, Stream
 
 R = TypeVar("R")
 A = TypeVar("A")
@@ -254,11 +255,28 @@ class Query(_Builder[R]):
         """Group the records by the values of an indexed field; then ``count``, ``sum``, ``avg``, ``min`` or ``max``."""
         return Groups(self._executor, self._selection, field)
 
+    def stream(self, batch: int = BATCH) -> Iterator[R]:
+        """Give the records a batch at a time, one round trip for each, in bounded memory whatever their number.
+
+        A record that meets the conditions from the first to the last batch, and keeps its place in the order, is given
+        exactly once. Up to 10,000 without an order are those of one moment. Iterating over the query is the same.
+
+        Args:
+            batch: records, or without an order members of an index, of each round trip, 1 to 1,000.
+
+        Raises:
+            ConnectionFailed: also when the server was restarted in the middle of a walk without an order.
+        """
+        stream = Stream(self._selection, batch)
+        return _records(stream, self._executor)
+
     def __iter__(self) -> Iterator[R]:
-        first = run(plans.answer(self._selection), self._executor)
-        yield from first.records
-        for batch in first.batches():
-            yield from run(plans.hydrate(self._selection, *batch), self._executor)
+        return self.stream()
+
+
+def _records(stream: Stream[R], executor: Executor) -> Iterator[R]:
+    while not stream.over:
+        yield from run(stream.step(), executor)
 
 
 class AsyncQuery(_Builder[R]):
@@ -445,10 +463,26 @@ class AsyncQuery(_Builder[R]):
     def __await__(self) -> Generator[Any, None, list[R]]:
         return self.all().__await__()
 
-    async def __aiter__(self) -> AsyncIterator[R]:
-        first = await run_async(plans.answer(self._selection), self._executor)
-        for record in first.records:
+    def stream(self, batch: int = BATCH) -> AsyncIterator[R]:
+        """Give the records a batch at a time, one round trip for each, in bounded memory whatever their number.
+
+        A record that meets the conditions from the first to the last batch, and keeps its place in the order, is given
+        exactly once. Up to 10,000 without an order are those of one moment. Iterating over the query is the same.
+
+        Args:
+            batch: records, or without an order members of an index, of each round trip, 1 to 1,000.
+
+        Raises:
+            ConnectionFailed: also when the server was restarted in the middle of a walk without an order.
+        """
+        stream = Stream(self._selection, batch)
+        return _records_async(stream, self._executor)
+
+    def __aiter__(self) -> AsyncIterator[R]:
+        return self.stream()
+
+
+async def _records_async(stream: Stream[R], executor: AsyncExecutor) -> AsyncIterator[R]:
+    while not stream.over:
+        for record in await run_async(stream.step(), executor):
             yield record
-        for batch in first.batches():
-            for record in await run_async(plans.hydrate(self._selection, *batch), self._executor):
-                yield record

@@ -40,6 +40,15 @@ def as_map(reply: Reply) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+def run_of(info: object) -> bytes:
+    """The id of this run of the server; empty if it does not say."""
+    text = info if isinstance(info, bytes) else b""
+    for line in text.splitlines():
+        if line.startswith(b"run_id:"):
+            return line[7:].strip()
+    return b""
+
+
 def hmget(key: bytes, columns: tuple[bytes, ...]) -> Command[Sequence[bytes | None]]:
     """https://redis.io/commands/hmget"""
     return Command((b"HMGET", key, *columns), as_row)

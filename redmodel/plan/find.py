@@ -260,7 +260,7 @@ def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
     return reply
 
 
-def _decode(
+def decode_rows(
     selection: Selection[R],
     decode: Decoder,
     rows: Sequence[Sequence[bytes | None]],
@@ -296,7 +296,7 @@ def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     reply = yield from _ask(selection, _command(selection, most, reading.columns))
     total, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
     scores: list[bytes | None] = more[0] if more else []
-    records = yield from _decode(selection, reading.decode, rows, int(now), scores[: len(rows)])
+    records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Answer(total - (len(rows) - len(records)), records, rest, scores[len(rows) :])
 
 
@@ -311,7 +311,13 @@ class Beside(NamedTuple, Generic[R]):
 
 
 def beside(
-    selection: Selection[R], made: Compiled, position: Sequence[bytes], size: int, *, back: bool = False
+    selection: Selection[R],
+    made: Compiled,
+    position: Sequence[bytes],
+    size: int,
+    *,
+    back: bool = False,
+    most: int = ROWS,
 ) -> Plan[Beside[R]]:
     """What comes after a position, or before it: one round trip.
 
@@ -319,10 +325,10 @@ def beside(
     """
     reading = selection.reading()
     words = (b"b" if back else b"a", *position)
-    command = _command(selection.slice(limit=size), ROWS, reading.columns, made=made, position=words)
+    command = _command(selection.slice(limit=size), most, reading.columns, made=made, position=words)
     reply = yield from _ask(selection, command)
     _, now, rows, rest, scores, ends, more = cast("tuple[Any, ...]", reply)
-    records = yield from _decode(selection, reading.decode, rows, int(now), scores[: len(rows)])
+    records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Beside(records, rest, scores[len(rows) :], ends, bool(more))
 
 
@@ -345,7 +351,7 @@ def hydrate(selection: Selection[R], ids: Sequence[bytes], scores: Sequence[byte
             rows.append(row)
             if scores:
                 held.append(scores[at])
-    return (yield from _decode(selection, reading.decode, rows, now, held))
+    return (yield from decode_rows(selection, reading.decode, rows, now, held))
 
 
 def find_all(selection: Selection[R]) -> Plan[list[R]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 
 from redmodel.errors import DecodeError, EncodingError, QueryError
 from redmodel.model import Model, Schema, schema_of
-from redmodel.plan.commands import as_int, as_raw, hset
+from redmodel.plan.commands import as_int, as_raw, hset, run_of
 from redmodel.plan.core import Batch, Command, Plan, call
 from redmodel.plan.registration import (
     BUILDING,
@@ -92,7 +92,7 @@ class Sync:
         size, info = yield Batch((Command((b"HLEN", schema.log_key), as_int), Command((b"INFO", b"server"), as_raw)))
         report.total = size if isinstance(size, int) else 0
         # A cursor is good for this run of this server, and for these indexes.
-        run = _run_of(info)
+        run = run_of(info)
         label = run + b" " + b",".join(sorted(paths)) + b" "
         before = found.get(PROGRESS, b"")
         cursor = before[len(label) :] if run and before.startswith(label) else b"0"
@@ -173,12 +173,3 @@ class Sync:
                 self._stand(obstacle)
                 self._blocked.add(path.decode())
                 stuck.add(id)
-
-
-def _run_of(info: object) -> bytes:
-    """The id of this run of the server; empty if it does not say."""
-    text = info if isinstance(info, bytes) else b""
-    for line in text.splitlines():
-        if line.startswith(b"run_id:"):
-            return line[7:].strip()
-    return b""

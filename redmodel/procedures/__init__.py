@@ -22,6 +22,7 @@ from redmodel.procedures.native_select_words import bm25 as _bm25
 from redmodel.procedures.native_select_words import row as _row
 from redmodel.procedures.native_transact import transact as _transact
 from redmodel.procedures.native_words import tally as _tally
+from redmodel.procedures.native_walk import walk as _walk
 from redmodel.procedures.native_write import delete as _delete
 from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
@@ -49,6 +50,7 @@ SAVE = Procedure("save", _save, lua("common", "saving", "save"))
 TALLY = Procedure("tally", _tally, lua("common", "tally"))
 TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
 TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
+WALK = Procedure("walk", _walk, lua("common", "ready", "select", *_RICH, "walk"))
 
 ALL: tuple[Procedure, ...] = (
     AGGREGATE,
@@ -67,6 +69,7 @@ ALL: tuple[Procedure, ...] = (
     TALLY,
     TOUCH,
     TRANSACT,
+    WALK,
 )
 BY_SHA: dict[bytes, Procedure] = {procedure.sha: procedure for procedure in ALL}
 
@@ -89,6 +92,7 @@ __all__ = [
     "TALLY",
     "TOUCH",
     "TRANSACT",
+    "WALK",
     "Context",
     "Procedure",
 ]

@@ -151,8 +151,8 @@ local function from_order()
 end
 local chunk
 if walk then
-  chunk = chunks(root, orders, limit, before)
-  members, total = chunk and chunk(), 0
+  chunk = chunks(root, orders, offset, limit, before)
+  if chunk then members, total, first, last = chunk(), 0, 1, limit end
 else
   from_order()
 end

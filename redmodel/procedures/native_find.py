@@ -98,7 +98,7 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     members: Iterable[bytes] | None = None
     total = 0
     if walk is not None and not dead:
-        members = walk.chunks(ctx, root, orders, keys, limit)
+        members = walk.chunks(ctx, root, orders, keys, offset, limit)
     elif not dead:
         members, total = _read_order(ctx, root, orders, keys, offset, limit)
     places = [_value_of(ctx, kind, at, keys, records) for kind, at in zip(orders[::3], orders[1::3], strict=True)]

@@ -65,7 +65,7 @@ class Position:
         return low, False
 
     def chunks(
-        self, ctx: Context, root: Node, orders: Sequence[bytes], keys: Sequence[bytes], size: int
+        self, ctx: Context, root: Node, orders: Sequence[bytes], keys: Sequence[bytes], offset: int, size: int
     ) -> Iterator[bytes] | None:
         """The members of an order by one sorted set from the position on; None where more than that set is needed."""
         if len(orders) != 3 or orders[0] not in (b"#", b"?") or (self.id is not None and self.text is None):
@@ -82,6 +82,7 @@ class Position:
         if self.id is not None and self.text is not None:
             rank, there = self._rank(ctx, key, self.text, self.id)
             low, high = (max(low, rank + there), high) if up else (low, min(high, rank))
+        low, high = (low + offset, high) if up else (low, high - offset)
         return _walk(ctx, key, low, high, size, up)
 
     def spelled(self, values: Sequence[Value], id: bytes) -> list[bytes]:

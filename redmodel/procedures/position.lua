@@ -31,7 +31,7 @@ end
 
 -- Gives the members of an order by one sorted set, from the position on, a chunk at each call; nil where the order, or what
 -- is asked, needs more than that set.
-local function chunks(root, orders, size, before)
+local function chunks(root, orders, offset, size, before)
   if #orders ~= 3 or due > 0 or (walk.id and not walk.text) then return end
   if orders[1] ~= '#' and orders[1] ~= '?' then return end
   local key, down = KEYS[tonumber(orders[2])], string.lower(orders[3]) == 'd'
@@ -47,6 +47,7 @@ local function chunks(root, orders, size, before)
     local rank, there = rank_of(key, walk.text, walk.id, before)
     if up then low = math.max(low, rank + (there and 1 or 0)) else high = math.min(high, rank) end
   end
+  if up then low = low + offset else high = high - offset end
   return function()
     local found
     if low >= high then return {} end

@@ -48,12 +48,16 @@ class BlockingQuery:
             result = member(*args, **kwargs)
             if inspect.iscoroutine(result):
                 return self._loop.run_until_complete(result)
+            if inspect.isasyncgen(result):
+                return self._each(result)
             return BlockingQuery(result, self._loop)
 
         return step
 
     def __iter__(self) -> Iterator[Any]:
-        records: AsyncIterator[Any] = self._query.__aiter__()
+        return self._each(self._query.__aiter__())
+
+    def _each(self, records: AsyncIterator[Any]) -> Iterator[Any]:
         while True:
             try:
                 yield self._loop.run_until_complete(records.__anext__())

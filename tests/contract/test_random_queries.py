@@ -23,6 +23,7 @@ import pytest
 
 from redmodel import Model
 from redmodel.model import Condition
+from redmodel.plan import stream
 from tests.contract.conftest import BACKENDS
 from tests.contract.kinds import KINDS, Kind, Moment, Ordered, Real
 
@@ -337,6 +338,7 @@ def shown(record: Any, question: Question) -> Any:
 TERMINALS: dict[str, Callable[..., None]] = {
     "all": the_list(lambda query, _: query.all(), lambda record, _: record),
     "iterate": the_list(lambda query, _: query, lambda record, _: record),
+    "stream": the_list(lambda query, question: query.stream(batch=question.size), lambda record, _: record),
     "ids": the_list(lambda query, _: query.ids().all(), lambda record, _: record.id),
     "values": the_list(lambda query, question: query.values("id", question.name).all(), shown),
     "only": the_list(
@@ -408,8 +410,10 @@ def play(db: Any, raw: Callable[..., Any], seed: int) -> None:
 
 
 def test_random_queries_give_what_python_finds(
-    db: Any, raw: Callable[..., Any], request: pytest.FixtureRequest
+    db: Any, raw: Callable[..., Any], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(stream, "FEW", 5)  # else all records of a world were few
+    monkeypatch.setattr(stream, "WINDOW", 6)
     # Each back end has worlds of its own, the same in every run.
     first = BACKENDS.index(request.node.callspec.params["make_db"]) * 1_000_000
     seeds = [int(SEED)] if SEED else range(first, first + WORLDS)

@@ -49,6 +49,7 @@ def test_what_asks_redis_is_awaited_and_the_rest_is_not(blocking: type[Any], awa
         "as_dicts",
         "ids",
         "scored",
+        "stream",
         "find",
         "group_by",
         "client",

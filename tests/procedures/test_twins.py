@@ -28,6 +28,7 @@ from redmodel.procedures import (
     REINDEX,
     SAVE,
     TOUCH,
+    WALK,
     Procedure,
 )
 from redmodel.procedures.entries import VALUED, entry_key
@@ -301,11 +302,18 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
     bounds = [rng.choice([0, 0, 1, 3]), rng.choice([-1, 2, 10])]
     position: list[Any] = []
     if rng.random() < 0.4:
-        flags, bounds = b"k" + flags.replace(b"c", b""), [0, rng.choice([1, 2, 10])]
+        flags, bounds = b"k" + flags.replace(b"c", b""), [rng.choice([0, 0, 2]), rng.choice([1, 2, 10])]
         position = counted([rng.choice([b"a", b"b"]), *rng.choice([[], a_position(rng, orders)])])
     argv = [flags, *bounds, most, *counted([b"id", b"city", b"age"])]
     rich = not {b"<", b"L"}.isdisjoint([*node, *orders])
     return run(FIND_RICH if rich else FIND, keys, [*argv, len(orders) // 3, *orders, *position, *node])
+
+
+def a_walk(rng: random.Random) -> tuple[bytes, ...]:
+    """The first step through few records: that of many depends on how a set is kept."""
+    keys = [b"t@ids", b"t@expires"]
+    node = a_node(rng, keys)
+    return run(WALK, keys, [rng.choice([b"w", b"wt", b""]), 0, 0, 1000, 1000, *counted([b"id", b"city"]), *node])
 
 
 def a_position(rng: random.Random, orders: list[Any]) -> list[bytes]:
@@ -378,7 +386,7 @@ def an_operation(rng: random.Random) -> tuple[bytes, ...]:
         return (b"SETNX", key, b"in the way")
     if chance < 0.92:
         return (b"EVICT-STRINGS",)
-    return an_aggregate(rng) if chance < 0.95 else a_find(rng)
+    return an_aggregate(rng) if chance < 0.95 else rng.choice([a_find, a_find, a_walk])(rng)
 
 
 def tidy(reply: Any, now: int) -> Any:
@@ -388,13 +396,15 @@ def tidy(reply: Any, now: int) -> Any:
     if isinstance(reply, list) and len(reply) in (4, 7) and isinstance(reply[2], list):
         total, _, rows, rest, *beside = reply
         return [total, rows, rest, *beside]
+    if isinstance(reply, list) and len(reply) == 6 and isinstance(reply[2], list):
+        return [reply[0], sorted(reply[2], key=repr), *reply[3:]]
     if isinstance(reply, list) and reply[:1] == [b"moved"]:
         held = dict(zip(reply[2][::2], reply[2][1::2], strict=True))
         return {name: b"soon" if name.endswith(b"@expires") else value for name, value in held.items()}
     return reply
 
 
-READS = [(b"EVALSHA", read.sha) for read in (FIND, FIND_RICH, AGGREGATE, AGGREGATE_RICH)]
+READS = [(b"EVALSHA", read.sha) for read in (FIND, FIND_RICH, AGGREGATE, AGGREGATE_RICH, WALK)]
 
 
 @pytest.mark.parametrize("seed", range(6))
