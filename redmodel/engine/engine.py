@@ -117,6 +117,8 @@ class Engine:
         #: What is being taken: for a rewrite of the log, for a file, for replicas.
         self.snapshots: list[Snapshot] = []
         self._live: LiveStorage | None = cast("LiveStorage", storage) if hasattr(storage, "tell") else None
+        #: Writes a log for BGREWRITEAOF where none is kept; a server's to set.
+        self.write_log: Callable[[], None] | None = None
         #: Whether changes have to be waited for, so that `submit` is worth its while.
         self.waits: bool = getattr(storage, "fsync", "") == "always"
         #: How the tasks of event loops wait together; theirs to fill.
@@ -252,7 +254,13 @@ class Engine:
         """
         with self._lock:
             if self._live is None or self._storage is None:
-                raise ReplyError(texts.NO_LOG)
+                if self.write_log is None:
+                    raise ReplyError(texts.NO_LOG)
+                try:
+                    self.write_log()
+                except StorageError as error:
+                    raise ReplyError(f"ERR Can't execute an AOF background rewriting: {error}") from error
+                return True
             if self._context.refusal is not None:
                 raise texts.cannot_write(self._context.refusal)
             return self._live.rewrite()

@@ -44,6 +44,7 @@ def open_engine(settings: Settings) -> Engine:
     settings.obey("dir", lambda: _change_directory(engine))
     settings.obey("appendonly", lambda: _begin_or_end_log(engine))
     settings.obey("appendfsync", lambda: _change_promise(engine))
+    engine.write_log = lambda: _written_anew(engine).close()
     return engine
 
 
@@ -79,15 +80,21 @@ def _begin_or_end_log(engine: Engine) -> None:
         engine.change_storage(None)
         return
     try:
-        storage = _log(engine.settings)
-        for _ in storage.replay():
-            pass  # what an older log holds is not wanted: it is rewritten from what is here
-        storage.attach(engine)
-        storage.recover(engine.databases)
+        storage = _written_anew(engine)
     except StorageError as error:
         logger.warning("Turning on the append only file failed: %s", error)
         raise ValueError("Unable to turn on AOF. Check server logs.") from error
     engine.change_storage(storage)
+
+
+def _written_anew(engine: Engine) -> AppendOnlyLog:
+    """A log in the directory with all that the engine holds, in place of what an older log there holds."""
+    storage = _log(engine.settings)
+    for _ in storage.replay():
+        pass
+    storage.attach(engine)
+    storage.recover(engine.databases)
+    return storage
 
 
 def _change_promise(engine: Engine) -> None:

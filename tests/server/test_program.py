@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -391,3 +393,91 @@ def test_save_points_save_while_commands_go_on(place: Path) -> None:
             client.ping()
     assert serving.end() == 0
     assert sorted(path.name for path in place.iterdir()) == ["log", "mine.rdb"]
+
+
+@pytest.mark.parametrize("how", ["appendonly", "bgrewriteaof"])
+def test_a_log_that_is_begun_late_holds_keys_and_functions(place: Path, how: str) -> None:
+    serving = Serving(place, "--save", "")
+    with serving.client() as client:
+        client.set("a", 1)
+        client.function_load("#!lua name=lib\nredis.register_function('f', function() return 'said' end)")
+        if how == "appendonly":
+            client.config_set("appendonly", "yes")
+            client.set("b", 2)
+        else:
+            assert client.bgrewriteaof()
+    serving.end()
+    again = Serving(place, "--save", "", "--appendonly", "yes")
+    with again.client() as client:
+        assert client.get("a") == "1"
+        assert client.get("b") == ("2" if how == "appendonly" else None)
+        assert client.fcall("f", 0) == "said"
+    assert again.end() == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="only Linux has oom_score_adj")
+def test_the_score_of_the_system_is_obeyed_and_given_back(place: Path) -> None:
+    serving = Serving(place, "--save", "")
+
+    def score() -> int:
+        return int(Path(f"/proc/{serving.process.pid}/oom_score_adj").read_text())
+
+    before = score()
+    with serving.client() as client:
+        client.config_set("oom-score-adj-values", "17 200 800")
+        assert score() == before
+        client.config_set("oom-score-adj", "relative")
+        assert score() == before + 17
+        client.config_set("oom-score-adj", "absolute")
+        assert score() == 17
+        client.config_set("oom-score-adj", "no")
+        assert score() == before
+    assert serving.end() == 0
+
+
+def test_a_server_that_is_busy_with_a_script_can_be_ended(place: Path) -> None:
+    serving = Serving(place, "--save", "", "--appendonly", "yes", "--busy-reply-threshold", "20")
+    with serving.client() as client, serving.client() as other:
+        client.set("before", 1)
+        thread = threading.Thread(target=_ignoring, args=(other, "redis.call('set', 'inside', 1) while true do end"))
+        thread.start()
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                client.ping()
+            except redis.exceptions.RedisError:
+                break
+            assert time.monotonic() < deadline
+        with pytest.raises(redis.exceptions.RedisError, match="UNKILLABLE"):
+            client.script_kill()
+        with pytest.raises(redis.exceptions.RedisError, match="BUSY"):
+            client.execute_command("SHUTDOWN")
+        with contextlib.suppress(redis.exceptions.ConnectionError):
+            client.execute_command("SHUTDOWN", "NOSAVE")
+        thread.join(20)
+    assert serving.process.wait(20) == 0
+    serving.end()
+    again = Serving(place, "--save", "", "--appendonly", "yes")
+    with again.client() as client:
+        assert (client.get("before"), client.get("inside")) == ("1", None)
+    assert again.end() == 0
+
+
+def _ignoring(client: redis.Redis, script: str) -> None:
+    with contextlib.suppress(redis.exceptions.RedisError):
+        client.eval(script, 0)
+
+
+def test_values_on_the_command_line_may_look_like_options(place: Path) -> None:
+    options = ("--proc-title-template", "--x", "--save", "--hz 20", "--shutdown-on-sigint", "nosave force", "now")
+    serving = Serving(place, *options)
+    with serving.client() as client:
+        assert client.config_get("proc-title-template", "save", "hz", "shutdown-on-sigint") == {
+            "proc-title-template": "--x",
+            "save": "",
+            "hz": "20",
+            "shutdown-on-sigint": "nosave now force",
+        }
+    assert serving.end() == 0
+    code, said = refused("--port", "--logfile", "x")
+    assert code == 1 and '\'port "--logfile" "x"\'' in said and "wrong number of arguments" in said
