@@ -57,6 +57,7 @@ class Session:
         "muted",
         "name",
         "no_evict",
+        "owes",
         "patient",
         "patterns",
         "peer",
@@ -113,6 +114,8 @@ class Session:
         #: The full name of the last command, as ``client|list``.
         self.last_command = b""
         self.no_evict = False
+        #: A command of its that has waited is answered now, or is about to be sent its reply.
+        self.owes = False
         #: CLIENT REPLY: 0 replies are sent, 1 none is, 2 the next isn't, 3 this one isn't.
         self.muted = 0
         #: A command was refused while queueing, so EXEC must answer EXECABORT.

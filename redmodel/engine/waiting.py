@@ -127,6 +127,7 @@ class Waiter:
 
     def answer(self) -> Reply:
         """The reply, when the disk has what it acknowledges."""
+        self.session.owes = False
         if self.position:
             self.engine.wait(self.position)
         if isinstance(self.reply, ReplyError):
@@ -218,6 +219,7 @@ class Waiters:
 def _ask(engine: Engine, context: Context, waiter: Waiter, key: bytes) -> None:
     engine.adopt(waiter.session)
     context.may_wait = False
+    waiter.session.owes = True
     try:
         reply: Reply | NotYet = waiter.attempt(context, key)
     except ReplyError as error:
@@ -231,5 +233,7 @@ def _ask(engine: Engine, context: Context, waiter: Waiter, key: bytes) -> None:
             reply = error
         waiter.position = engine.owed
     context.changed = False
-    if not isinstance(reply, NotYet):
+    if isinstance(reply, NotYet):
+        waiter.session.owes = False
+    else:
         waiter.finish(reply)

@@ -377,10 +377,16 @@ class ClientConnection(asyncio.Protocol):
             return
         self._forget_waiter()
         reply = WRITERS[self.session.protocol].write(waiter.reply)
+        assert self._output is not None
+        with self._engine.lock:
+            self.session.owes = False
+            behind = self._output.taken_behind()
         if waiter.position or self._held:
             self._hold(reply, waiter.position)
+            for part in behind:
+                self._hold(part, 0)
         else:
-            self._send([reply])
+            self._send([reply, *behind])
         self._run()
 
     def _stop_waiting(self) -> None:

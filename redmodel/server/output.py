@@ -113,7 +113,7 @@ class Output:
 
     def deliver_behind(self, message: Reply) -> None:
         """Send a message soon, but not before the reply of the client's own command, if one runs now."""
-        if self.answering and get_ident() == self._thread:
+        if self._session.owes or (self.answering and get_ident() == self._thread):
             self.behind.append(self._write(message))
         else:
             self.deliver(message)

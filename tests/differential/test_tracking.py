@@ -30,6 +30,30 @@ SCENES = {
         a: GET x
         b: SET x 3
     """,
+    "its own change, when it has waited": """
+        a: RPUSH to x
+        b: HELLO 3
+        b: CLIENT TRACKING on
+        b: LRANGE to 0 -1
+        b: BLMOVE from to left left 0
+        a: RPUSH from y
+        b: LRANGE to 0 -1
+        a: RPUSH to z
+    """,
+    "keys of a script": """
+        a: HELLO 3
+        a: CLIENT TRACKING on
+        a: EVAL "redis.call('set', 'k3', 'x')" 2 k1 k2
+        b: MSET k1 1 k2 1
+        a: EVAL "return redis.call('get', 'k3')" 2 k1 k2
+        b: SET k3 1
+        b: SET k1 2
+        b: SET k2 2
+        a: EVAL_RO "return redis.call('ping')" 1 k1
+        b: SET k1 3
+        a: EVAL_RO "return redis.call('get', 'k1')" 1 k1
+        b: SET k1 4
+    """,
     "noloop": """
         a: HELLO 3
         a: CLIENT TRACKING on NOLOOP
