@@ -142,6 +142,9 @@ class TextRef(FieldRef[V]):
         def __lt__(self, value: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         def __le__(self, value: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         def __gt__(self, value: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        def in_(self, values: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        def not_in(self, values: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
+        def between(self, low: Never, high: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         def __ge__(self, value: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
 
     def _search(self, query: Query) -> Search:

@@ -15,6 +15,7 @@ from redmodel import AsyncDatabase, AsyncQuery, Database
 from redmodel import Database
 from redmodel.model import (
     TTL,
+    Analyzer,
     Condition,
     Embedded,
     ExpiresAt,
@@ -25,9 +26,13 @@ from redmodel.model import (
     Link,
     Model,
     Order,
+    Rank,
     Ref,
     Refs,
     Schema,
+    Search,
+    Text,
+    TextRef,
     Unique,
     after_save,
     before_save,
@@ -35,6 +40,7 @@ from redmodel.model import (
     matches,
     new_id,
     schema_of,
+    search,
 )
 
 M = TypeVar("M", bound=Model)
@@ -282,3 +288,40 @@ def follow(db: Database) -> None:
     sweeper = db.sweeper(Trip, Person, every=timedelta(minutes=1))
     with sweeper:
         assert_type(sweeper.turns, int)
+
+
+class Note(BaseModel):
+    text: Text[str]
+
+
+class Essay(Model, prefix="good-essays"):
+    title: Text[str]
+    body: Annotated[Text[str | None], Analyzer(stop="english")] = Field(default=None)
+    tags: Text[list[str]] = Field(default_factory=list)
+    notes: Embedded[list[Note]] = Field(default_factory=list)
+
+    @computed(text=True, depends_on=["title"])
+    def heading(self) -> str:
+        return self.title.upper()
+
+
+essay = Essay(title="Quick foxes", body="They jump", tags=["red", "blue"])
+assert_type(essay.title, str)
+assert_type(essay.body, str | None)
+assert_type(essay.tags, list[str])
+assert_type(essay.heading, str)
+essay.body = None
+assert_type(Essay.title, TextRef[str])
+assert_type(Essay.heading, TextRef[str])
+assert_type(Essay.notes.text, TextRef[str])
+assert_type(Essay.title.matches("fox"), Search)
+sought = search("fox", Essay.title * 3, Essay.body, Essay.tags, Essay.heading)
+assert_type(sought.rank, Rank)
+assert_type(sought & Essay.body.is_null(), Condition)
+find(Essay, sought, ~Essay.tags.any_words("a b"), Essay.notes.text.phrase("a b"), Essay.body == None)  # noqa: E711
+find(Essay, Essay.title.all_words("a b"), order_by=[Essay.title.rank("fox"), -sought.rank])
+
+
+def ranked(db: Database) -> None:
+    pairs = db.find(Essay, sought).order_by(sought.rank).scored().all()
+    assert_type(pairs, list[tuple[Essay, float | None]])

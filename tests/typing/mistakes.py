@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from redmodel import Database
 from redmodel import Database
-from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ref, Refs, Unique, computed
+from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ref, Refs, Text, Unique, computed, search
 
 M = TypeVar("M", bound=Model)
 
@@ -147,3 +147,22 @@ db.modify(User, "1", lambda changed: changed.nothing)  # error
 db.append(User, tags="a")  # error
 with db.edit(User, "1") as edited:
     edited.age = "x"  # error
+
+
+class Essay(Model, prefix="bad-essays"):
+    title: Text[str]
+    pages: Text[int]  # error
+    year: Indexed[int]
+
+
+find(Essay, Essay.title == "x")  # error
+Essay.title < "x"  # error
+Essay.title.in_(["x"])  # error
+Essay.title.matches(5)  # error
+Essay.title.all_words(["x"])  # error
+Essay.title * None  # error
+search("x", Essay.year)  # error
+search("x", "title")  # error
+search(Essay.title, "x")  # error
+find(Essay, Essay.title.rank("x"))  # error
+find(Essay, Essay.title)  # error
