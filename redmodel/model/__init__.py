@@ -1,6 +1,7 @@
 """What a model is: its fields, keys, codecs, indexes and conditions. Pydantic only; no command, no I/O."""
 
 from redmodel.model.base import Model, loaded_values, loaded_version, schema_of, set_loaded
+from redmodel.model.composite import Composite
 from redmodel.model.computed import computed
 from redmodel.model.evolution import migration
 from redmodel.model.expressions import (
@@ -50,6 +51,7 @@ __all__ = [
     "And",
     "Codec",
     "Compare",
+    "Composite",
     "Condition",
     "Embedded",
     "Entry",

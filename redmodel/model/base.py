@@ -47,6 +47,7 @@ class ModelMeta(ModelMetaclass):
         sliding: bool | None = None,
         versioned: bool = INHERITED,
         unique_together: Sequence[Sequence[str]] = INHERITED,
+        index_together: Sequence[Sequence[str]] = INHERITED,
         **kwargs: Any,
     ) -> type:
         if not any(isinstance(base, ModelMeta) for base in bases):
@@ -90,7 +91,7 @@ class ModelMeta(ModelMetaclass):
         cls.__redmodel_prefix__ = prefix
         cls.__redmodel_ttl__ = ttl_ms
         cls.__redmodel_sliding__ = sliding
-        cls.__redmodel_rules__ = rules_of(name, bases, versioned, unique_together)
+        cls.__redmodel_rules__ = rules_of(name, bases, versioned, unique_together, index_together)
         cls.__redmodel_schema__ = None
         cls.__redmodel_references__ = {}
         adopt(cls)
@@ -125,6 +126,7 @@ class Model(BaseModel, metaclass=ModelMeta):
 
     ``versioned=True`` refuses a save of what another has changed since it was loaded, with StaleWrite.
     ``unique_together=[("team", "email")]`` allows one record for each team and email; a None among them doesn't count.
+    ``index_together=[("city", "age")]`` keeps those of each city by age, so that such a page costs only what it holds.
 
     Assignments are validated; switch that off with ``model_config = ConfigDict(validate_assignment=False)``, and wrong
     values are still refused when they are saved.

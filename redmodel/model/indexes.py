@@ -135,6 +135,10 @@ class Index:
         """The token of a value in a query, or of one item of a collection. Raises QueryError."""
         return NULL if value is None else self._leaf.token(self.text(self.read(value)))
 
+    def stored_token(self, value: Any) -> bytes:
+        """The token of a value of the field's type."""
+        return self._leaf.token(self._leaf.text(value))
+
     def score(self, value: object) -> bytes:
         """The score of a value in a query. Raises QueryError."""
         if value is None:

@@ -1,4 +1,4 @@
-"""What a model's class says of whole records: whether they have a version, and which fields are unique together."""
+"""What a model's class says of whole records: their version, and which fields are unique or indexed together."""
 
 from __future__ import annotations
 
@@ -17,31 +17,46 @@ INHERITED: Any = object()
 
 
 class Rules(NamedTuple):
-    """``together`` are groups of fields, of each of which no two records hold the same values."""
+    """``together`` are groups of fields, of each of which no two records hold the same values.
+
+    Those of ``composite`` are indexed together, the last one as the order.
+    """
 
     versioned: bool = False
     together: tuple[tuple[str, ...], ...] = ()
+    composite: tuple[tuple[str, ...], ...] = ()
 
 
-def rules_of(name: str, bases: Iterable[type[Any]], versioned: Any, unique_together: Any) -> Rules:
+def rules_of(name: str, bases: Iterable[type[Any]], versioned: Any, unique_together: Any, index_together: Any) -> Rules:
     """The rules of a class: its own after those of its bases. Raises SchemaError for what can't be read."""
     inherited: list[Rules] = [found for base in bases if (found := getattr(base, "__redmodel_rules__", None))]
     if versioned is INHERITED:
         versioned = any(rules.versioned for rules in inherited)
     elif not isinstance(versioned, bool):
         raise SchemaError(f"{name}: versioned= is True or False, not {versioned!r}.")
-    groups = dict.fromkeys(group for rules in inherited for group in rules.together)
-    if unique_together is not INHERITED:
-        if isinstance(unique_together, str) or not isinstance(unique_together, Sequence):
-            raise SchemaError(f'{name}: unique_together= lists groups of fields, as in [("team", "email")].')
-        for group in cast("Sequence[Sequence[str]]", unique_together):
-            if isinstance(group, str) or len(set(group)) != len(group) or len(group) < 2:
-                raise SchemaError(
-                    f"{name}: unique_together= names two or more fields in each group, not {group!r}; one field alone "
-                    f"is declared as Unique[...]."
-                )
-            groups[tuple(group)] = None
-    return Rules(versioned, tuple(groups))
+    unique = dict.fromkeys(group for rules in inherited for group in rules.together)
+    unique |= _groups(f"{name}: unique_together=", unique_together, '[("team", "email")]', "Unique")
+    composite = dict.fromkeys(group for rules in inherited for group in rules.composite)
+    composite |= _groups(f"{name}: index_together=", index_together, '[("city", "age")]', "Indexed")
+    if both := unique.keys() & composite.keys():
+        raise SchemaError(f"{name}: {', '.join(both.pop())} are unique together, and so indexed together already.")
+    return Rules(versioned, tuple(unique), tuple(composite))
+
+
+def _groups(where: str, given: Any, example: str, alone: str) -> dict[tuple[str, ...], None]:
+    if given is INHERITED:
+        return {}
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise SchemaError(f"{where} lists groups of fields, as in {example}.")
+    groups = list[Any](given)
+    for group in groups:
+        names = cast("Sequence[str]", group) if isinstance(group, list | tuple) else ()
+        if len(names) < 2 or len(set(names)) != len(names):
+            raise SchemaError(
+                f"{where} names two or more fields in each group, not {group!r}; one field alone is declared as "
+                f"{alone}[...]."
+            )
+    return dict.fromkeys(tuple(group) for group in groups)
 
 
 def _unasked() -> NoReturn:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from redmodel.errors import EncodingError, QueryError, SchemaError, UnindexedField
 from redmodel.model.codec import FieldCodec
+from redmodel.model.composite import composite_index
 from redmodel.model.computed import ComputedSpec, read_computed
 from redmodel.model.evolution import Evolution
 from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, TextMark, buried_mark, marks_of
@@ -110,6 +111,10 @@ class Schema(Generic[M]):
                 schema = shape.computed[one.name]
                 indexes.append(computed_index(shape, one.name, schema, one.position, one.mark, one.value))
         together = [together_index(shape, group, positions) for group in rules.together]
+        by_path = {index.path: index for index in indexes}
+        self.composites = [composite_index(self.name, group, by_path) for group in rules.composite]
+        """What is indexed together."""
+        together += self.composites
         self._check_together(together)
         indexes += together
         self._built_together = [index.positions for index in together]
@@ -242,8 +247,8 @@ class Schema(Generic[M]):
                 spec = self.fields[position]
                 if position == 0 or spec.ttl_ms is not None or self._codecs[position].plug is not None:
                     raise SchemaError(
-                        f"{self.name}.{spec.name} can't be unique together with others: it is the id, has a TTL of its "
-                        "own, or a Codec"
+                        f"{self.name}.{spec.name} can't be unique or indexed together with others: it is the id, has a "
+                        "TTL of its own, or a Codec"
                     )
 
     def part(self, changes: Mapping[str, object]) -> tuple[M, list[tuple[int, bytes | None]]]:

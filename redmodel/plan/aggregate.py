@@ -11,6 +11,7 @@ from redmodel.errors import QueryError, ReplyError
 from redmodel.model import FieldRef, Index, Order, Schema, schema_of
 from redmodel.model.tokens import NULL, date_number, score_of, token_of
 from redmodel.plan.commands import procedure
+from redmodel.plan.composite import with_or_without
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.fields import own_path
 from redmodel.plan.find import Selection, find_first
@@ -181,7 +182,12 @@ def _ask(selection: Selection[Any], question: _Question) -> Plan[list[Group]]:
 
 
 def _ask_all(selection: Selection[Any], questions: Sequence[_Question]) -> Plan[list[list[Group]]]:
-    commands = [_command(selection, question) for question in questions]
+    schema: Schema[Any] = schema_of(selection.model)
+    return (yield from with_or_without(schema, lambda plain: _answers(selection, questions, plain)))
+
+
+def _answers(selection: Selection[Any], questions: Sequence[_Question], plain: bool) -> Plan[list[list[Group]]]:
+    commands = [_command(selection, question, plain) for question in questions]
     replies = yield Batch(tuple(commands))
     answers: list[list[Group]] = []
     for question, command, reply in zip(questions, commands, replies, strict=True):
@@ -201,9 +207,9 @@ def _ask_all(selection: Selection[Any], questions: Sequence[_Question]) -> Plan[
     return answers
 
 
-def _command(selection: Selection[Any], question: _Question) -> Command[Reply]:
+def _command(selection: Selection[Any], question: _Question, plain: bool) -> Command[Reply]:
     schema: Schema[Any] = schema_of(selection.model)
-    program = Program(schema)
+    program = Program(schema, plain=plain)
     conditions = program.conditions(selection.conditions)
     group, measure = question.group, question.measure
     flags = b"w" if selection.writes else b""

@@ -37,7 +37,7 @@ def find_beside(selection: Selection[R], cursor: str | None, size: int, *, back:
         raise QueryError("a page by cursor has its own size and start: leave out limit() and offset()")
     program = compiled(selection, by_id=True)
     position = [] if cursor is None else _read(cursor, program)
-    found = yield from beside(selection, program, position, size, back=back)
+    found = yield from beside(selection, position, size, back=back)
     first, last = [_text(end, program) for end in found.ends] if found.ends else (None, None)
     onwards, backwards = (cursor is not None, found.more) if back else (found.more, cursor is not None)
     return CursorPage(found.records, last if onwards else None, first if backwards else None)

@@ -5,7 +5,7 @@ A selection is compiled to one run of the find procedure: conditions, order, tot
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
@@ -28,6 +28,7 @@ from redmodel.model.matching import matcher
 from redmodel.model.partial import Partial
 from redmodel.model.program import Decoder
 from redmodel.plan.commands import as_clock, hmget, procedure, time
+from redmodel.plan.composite import with_or_without
 from redmodel.plan.core import Batch, Command, Plan, Reply
 from redmodel.plan.fields import refuse_foreign
 from redmodel.plan.prefetch import levels_of, prefetch
@@ -220,10 +221,10 @@ class Compiled(NamedTuple):
     orders: list[bytes]
 
 
-def compiled(selection: Selection[Any], *, by_id: bool, ordered: bool = True) -> Compiled:
-    """The words of a selection; ``by_id`` orders by id where no order is named."""
-    program = Program(schema_of(selection.model))
-    conditions = program.conditions(selection.conditions)
+def compiled(selection: Selection[Any], *, by_id: bool, ordered: bool = True, plain: bool = True) -> Compiled:
+    """The words of a selection; ``by_id`` orders by id where no order is named; ``plain`` uses no composite index."""
+    program = Program(schema_of(selection.model), plain=plain)
+    conditions = program.conditions(selection.conditions, selection.orders if ordered else ())
     return Compiled(program, conditions, program.orders(selection.orders, by_id=by_id) if ordered else [])
 
 
@@ -233,12 +234,13 @@ def _command(
     columns: Sequence[bytes] = (),
     *,
     count: bool = False,
-    made: Compiled | None = None,
+    plain: bool = False,
     position: Sequence[bytes] = (),
 ) -> Command[Reply]:
     schema: Schema[Any] = schema_of(selection.model)
     # A page must not skip or repeat: without an order of its own it goes by id.
-    program, conditions, orders = made or compiled(selection, by_id=selection.offset > 0, ordered=not count)
+    by_id = selection.offset > 0 or bool(position)
+    program, conditions, orders = compiled(selection, by_id=by_id, ordered=not count, plain=plain)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"t" if schema.field_ttls else b"")
     how = FIND_RICH if program.rich else FIND
     if count:
@@ -252,12 +254,19 @@ def _command(
     return procedure(how, program.keys, (program.flags(flags), *bounds, *counted, *ordered, *placed, *conditions))
 
 
-def _ask(selection: Selection[R], command: Command[Reply]) -> Plan[Reply]:
-    (reply,) = yield Batch((command,))
-    if isinstance(reply, ReplyError):
-        keys = command.args[3 : 3 + int(command.args[2])]
-        raise (yield from explain_query(reply, schema_of(selection.model), keys))
-    return reply
+def _ask(selection: Selection[R], make: Callable[[bool], Command[Reply]]) -> Plan[Reply]:
+    """The reply to the command that ``make`` makes, of a plain program if it is told so."""
+    schema: Schema[Any] = schema_of(selection.model)
+
+    def ask(plain: bool) -> Plan[Reply]:
+        command = make(plain)
+        (reply,) = yield Batch((command,))
+        if isinstance(reply, ReplyError):
+            keys = command.args[3 : 3 + int(command.args[2])]
+            raise (yield from explain_query(reply, schema, keys))
+        return reply
+
+    return (yield from with_or_without(schema, ask) if schema.composites else ask(True))
 
 
 def decode_rows(
@@ -293,7 +302,8 @@ def decode_rows(
 def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
     """Run the procedure: one round trip, and one for each level of references to follow."""
     reading = selection.reading()
-    reply = yield from _ask(selection, _command(selection, most, reading.columns))
+    columns = reading.columns
+    reply = yield from _ask(selection, lambda plain: _command(selection, most, columns, plain=plain))
     total, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
     scores: list[bytes | None] = more[0] if more else []
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
@@ -311,13 +321,7 @@ class Beside(NamedTuple, Generic[R]):
 
 
 def beside(
-    selection: Selection[R],
-    made: Compiled,
-    position: Sequence[bytes],
-    size: int,
-    *,
-    back: bool = False,
-    most: int = ROWS,
+    selection: Selection[R], position: Sequence[bytes], size: int, *, back: bool = False, most: int = ROWS
 ) -> Plan[Beside[R]]:
     """What comes after a position, or before it: one round trip.
 
@@ -325,8 +329,8 @@ def beside(
     """
     reading = selection.reading()
     words = (b"b" if back else b"a", *position)
-    command = _command(selection.slice(limit=size), most, reading.columns, made=made, position=words)
-    reply = yield from _ask(selection, command)
+    some, columns = selection.slice(limit=size), reading.columns
+    reply = yield from _ask(selection, lambda plain: _command(some, most, columns, plain=plain, position=words))
     _, now, rows, rest, scores, ends, more = cast("tuple[Any, ...]", reply)
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Beside(records, rest, scores[len(rows) :], ends, bool(more))
@@ -400,5 +404,5 @@ def find_one_or_none(selection: Selection[R]) -> Plan[R | None]:
 
 def find_count(selection: Selection[R]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
-    reply = yield from _ask(selection, _command(selection, 0, count=True))
+    reply = yield from _ask(selection, lambda plain: _command(selection, 0, count=True, plain=plain))
     return cast("list[int]", reply)[0]

@@ -58,7 +58,7 @@ def counted(record: Model | type[Model], id: object, amounts: Mapping[str, int |
     index = next((index for index in schema.indexes if index.path == name), None)
     if schema.siblings({schema.position(name)}):
         raise QueryError(
-            f"{schema.name}.{name} is unique together with others: a counted value could meet another; save it instead"
+            f"{schema.name}.{name} is unique or indexed together with others, which are not at hand: save it instead"
         )
     if index is not None and index.kind != "range":
         raise QueryError(f"{schema.name}.{name} is unique: a counted value could meet another; save it instead")

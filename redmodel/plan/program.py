@@ -8,6 +8,7 @@ from typing import Any, cast
 from redmodel.errors import QueryError
 from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Pattern, Schema
 from redmodel.plan import ordered
+from redmodel.plan.composite import Served, serving
 
 NULL = b"~null"
 """The token of records without a value in a field."""
@@ -16,11 +17,14 @@ NULL = b"~null"
 class Program:
     """One query's keys and conditions; ``keys`` grows as conditions and orders name them, each key once.
 
-    ``rich`` tells whether a part of the procedures is needed that plain queries do without.
+    ``rich`` tells whether a part of the procedures is needed that plain queries do without. A ``plain`` program uses no
+    composite index.
     """
 
-    def __init__(self, schema: Schema[Any]) -> None:
+    def __init__(self, schema: Schema[Any], *, plain: bool = False) -> None:
         self.schema = schema
+        self._composites = () if plain else schema.composites
+        self._served: dict[str, bytes] = {}
         self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
         self.rich = False
         self._by_id = b"%" if schema.numbered else b"@"
@@ -59,10 +63,13 @@ class Program:
     def _set(self, path: bytes, token: bytes) -> list[bytes]:
         return [b"=", self.place_of(self.schema.side + path + b":" + token)]
 
-    def conditions(self, conditions: Sequence[Condition]) -> list[bytes]:
-        """The conditions, all of which must be met, in prefix form."""
+    def conditions(self, conditions: Sequence[Condition], orders: Sequence[Order] = ()) -> list[bytes]:
+        """The conditions, all of which must be met, in prefix form; ask this before ``orders``, if there are some."""
         if not conditions:
             return [b"*"]
+        if self._composites and (served := serving(self._composites, conditions, orders)) is not None:
+            nodes = [self._composite(served), *map(self._node, served.rest)]
+            return self.join(b"&", _narrowed(nodes))
         return self._node(And(tuple(conditions)) if len(conditions) > 1 else conditions[0])
 
     def _node(self, condition: Condition) -> list[bytes]:
@@ -89,6 +96,15 @@ class Program:
             self.rich = True
             return CONDITIONS[type(condition)](self, condition)
         raise QueryError(f"{condition!r} is no condition")
+
+    def _composite(self, served: Served) -> list[bytes]:
+        """The range of a composite index that conditions of the last field leave of it."""
+        index = served.by
+        self.use(index)
+        place = self.place_of(self.schema.side + index.path_bytes + b":" + index.token_of(served.values))
+        self._served[index.last.path] = place
+        whole = [b"#", place, b"-inf", b"+inf"]
+        return _narrowed([whole, *([b"#", place, *_bounds(index.last, part)] for part in served.bounds)])[0]
 
     @staticmethod
     def join(kind: bytes, nodes: list[list[bytes]]) -> list[bytes]:
@@ -120,17 +136,7 @@ class Program:
                 f"{self.schema.name}.{index.path} can't be compared with {op}: {why} indexed for equality, "
                 f"and only single numbers, dates and times for order; use == or in_(), or take Ordered[str]"
             )
-        key = self.place_of(self.schema.side + index.path_bytes)
-        score = index.score(value)
-        if op == "<":
-            return [b"#", key, b"-inf", b"(" + score]
-        if op == "<=":
-            return [b"#", key, b"-inf", score]
-        if op == ">":
-            return [b"#", key, b"(" + score, b"+inf"]
-        if op == ">=":
-            return [b"#", key, score, b"+inf"]
-        raise QueryError(f"unknown comparison {op!r}")
+        return [b"#", self.place_of(self.schema.side + index.path_bytes), *_bounds(index, condition)]
 
     def _equal(self, index: Index, value: object) -> list[bytes]:
         path = index.path_bytes
@@ -173,6 +179,9 @@ class Program:
             if not order.path or order.path == self.schema.fields[0].name:
                 words += (self._by_id, b"", direction)
                 continue
+            if (place := self._served.get(order.path)) is not None:
+                words += (b"#", place, direction.lower())  # all that the composite index gives have a value
+                continue
             index = self.index(order.path)
             if index.kind == "range":
                 place = self.place_of(self.schema.side + index.path_bytes)
@@ -197,6 +206,22 @@ CONDITIONS: dict[type[FieldCondition], Callable[[Program, Any], list[bytes]]] = 
 
 ORDERS: dict[type[Order], Callable[[Program, Any], tuple[bytes, bytes]]] = {}
 """The kind and the source of orders of further kinds."""
+
+
+def _bounds(index: Index, condition: Compare) -> tuple[bytes, bytes]:
+    """The least and the greatest score that meet a comparison."""
+    score = index.score(condition.value)
+    if condition.op == "<":
+        return b"-inf", b"(" + score
+    if condition.op == "<=":
+        return b"-inf", score
+    if condition.op == ">":
+        return b"(" + score, b"+inf"
+    if condition.op == ">=":
+        return score, b"+inf"
+    if condition.op == "==":
+        return score, score
+    raise QueryError(f"unknown comparison {condition.op!r}")
 
 
 def _narrowed(nodes: list[list[bytes]]) -> list[list[bytes]]:

@@ -74,13 +74,11 @@ class Stream(Generic[R]):
         return records
 
     def _window(self) -> Plan[list[R]]:
-        selection, made = self._selection, self._made
-        if made is None:
-            made = self._made = compiled(selection, by_id=True)
+        selection = self._selection
         size = WINDOW if self._left is None else min(WINDOW, self._left)
         if self._position:
             selection = selection.slice(offset=0)
-        found = yield from beside(selection, made, self._position, size, most=self._batch)
+        found = yield from beside(selection, self._position, size, most=self._batch)
         self._rest, self._scores, self._more = found.rest, found.scores, found.more and bool(found.ends)
         if found.ends:
             self._position = found.ends[1]

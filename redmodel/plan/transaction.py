@@ -118,8 +118,8 @@ class Operations:
         part, stored = schema.part(changes)
         if schema.siblings({position for position, _ in stored}):
             raise QueryError(
-                f"{schema.name}: {', '.join(changes)} are unique together with other fields: load the record, change "
-                f"it, and save it in the transaction"
+                f"{schema.name}: {', '.join(changes)} are unique or indexed together with others: load the record, "
+                f"change it, and save it in the transaction"
             )
         version = new_version(schema)
         known = None if isinstance(record, type) else self._loaded(record)

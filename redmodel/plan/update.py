@@ -31,7 +31,7 @@ def update(
 ) -> Plan[None]:
     """Write some fields of a living record, and its index entries: one round trip; raises NotFound.
 
-    Where other fields are unique together with them, those are read first: two round trips.
+    Where other fields are unique or indexed together with them, those are read first: two round trips.
     """
     schema, raw, id = place_of(record, id)
     if not changes:

@@ -41,7 +41,7 @@ def update_found(selection: Selection[Any], changes: Mapping[str, object], tally
     part, stored = schema.part(changes)
     if schema.siblings({position for position, _ in stored}):
         raise QueryError(
-            f"{schema.name}: {', '.join(changes)} are unique together with others: change records one by one"
+            f"{schema.name}: {', '.join(changes)} are unique or indexed together with others: change records one by one"
         )
     ids = yield from _start(schema, selection, tally)
     yield from register(schema, set())

@@ -132,11 +132,11 @@ for i = 1, #nulls do
     local first, last = string.find(text, entry, 1, true)
     if first then text = string.sub(text, 1, first - 1) .. string.sub(text, last + 1) end
     if not string.find(text, null, 1, true) then text = text .. null end
-    -- What is unique together with others is compared no more where one of them is None.
+    -- What is unique or indexed together with others stands there no more where one of them is None.
     local freed = {}
     for whole, kind, path, held in string.gmatch(text, '((.)([^\31]*)\31([^\30]*)\30)') do
-      if kind == '!' and path ~= rule.path and string.find('+' .. path .. '+', '+' .. rule.path .. '+', 1, true) then
-        freed[#freed + 1] = {whole, path, held}
+      if (kind == '!' or kind == '#') and path ~= rule.path and string.find('+' .. path .. '+', '+' .. rule.path .. '+', 1, true) then
+        freed[#freed + 1] = {whole, path, held, kind}
       end
     end
     for j = 1, #freed do
@@ -148,7 +148,7 @@ for i = 1, #nulls do
     call('SADD', side .. rule.path .. ':~null', other)
     call('SREM', side .. rule.path .. ':' .. token(id), other)
     for j = 1, #freed do
-      leave(side, other, '!', freed[j][2], freed[j][3])
+      leave(side, other, freed[j][4], freed[j][2], freed[j][3])
       try('SADD', side .. freed[j][2] .. ':~null', other)
     end
     if rule.none == '' then call('HDEL', record, rule.field) else call('HSET', record, rule.field, rule.none) end

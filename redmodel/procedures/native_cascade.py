@@ -149,19 +149,19 @@ class _Walk:
         entry, null = b"=" + rule.path + b"\x1f" + _token(id) + b"\x1e", b"=" + rule.path + b"\x1f~null\x1e"
         text = hash_at(self.ctx, side + b"log").get(other, b"")[9:].replace(entry, b"", 1)
         text = text if null in text else text + null
-        # What is unique together with others is compared no more where one of them is None.
-        freed: list[tuple[bytes, bytes]] = []
+        # What is unique or indexed together with others stands there no more where one of them is None.
+        freed: list[tuple[bytes, bytes, bytes]] = []
         for whole in whole_entries_of(b"." * 9 + text):
             path, _, held = whole[1:-1].partition(b"\x1f")
-            if whole[:1] == b"!" and path != rule.path and rule.path in path.split(b"+"):
-                freed.append((path, held))
+            if whole[:1] in b"!#" and path != rule.path and rule.path in path.split(b"+"):
+                freed.append((whole[:1], path, held))
                 text = text.replace(whole, b"", 1) + b"=" + path + b"\x1f~null\x1e"
         call(b"HSET", side + b"log", other, self.nonces[rule.by - 1] + b"u" + text)
         wait(self.ctx, side, other, lacks)
         call(b"SADD", side + rule.path + b":~null", other)
         call(b"SREM", side + rule.path + b":" + _token(id), other)
-        for path, held in freed:
-            leave(self.ctx, side, other, b"!", path, held)
+        for kind, path, held in freed:
+            leave(self.ctx, side, other, kind, path, held)
             with suppress(ReplyError):
                 call(b"SADD", side + path + b":~null", other)
         if rule.none:

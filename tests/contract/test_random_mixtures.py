@@ -29,7 +29,12 @@ class Team(Model, prefix="mixed-teams"):
 
 
 class Member(
-    Model, prefix="mixed-members", versioned=True, ttl=3600, unique_together=[("team", "seat"), ("mentor", "rank")]
+    Model,
+    prefix="mixed-members",
+    versioned=True,
+    ttl=3600,
+    unique_together=[("team", "seat"), ("mentor", "rank")],
+    index_together=[("mentor", "last", "rank"), ("team", "rank")],
 ):
     id: str
     team: Ref[Team] = Field(on_delete="cascade")

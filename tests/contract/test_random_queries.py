@@ -25,7 +25,7 @@ from redmodel import Model
 from redmodel.model import Condition
 from redmodel.plan import stream
 from tests.contract.conftest import BACKENDS
-from tests.contract.kinds import KINDS, Kind, Moment, Ordered, Real
+from tests.contract.kinds import KINDS, Equal, Kind, Moment, Ordered, Ranged, Real, UniqueWord
 
 LONG = bool(os.environ.get("REDMODEL_LONG"))
 SEED = os.environ.get("REDMODEL_SEED")
@@ -143,11 +143,15 @@ def a_world(rng: random.Random, seed: int, db: Any, raw: Callable[..., Any]) -> 
         kind.prepare(db, rng)
     numbered = rng.random() < 0.3
     fields: dict[str, Any] = {name: (kind.annotation, kind.default) for name, kind in kinds.items()}
+    ranged = [name for name, kind in kinds.items() if isinstance(kind, Ranged)]
+    single = [name for name, kind in kinds.items() if isinstance(kind, Equal) and not isinstance(kind, UniqueWord)]
+    groups = [(*rng.sample(single, min(len(single), rng.randrange(1, 3))), last) for last in ranged]
+    together = [group for group in groups if len(set(group)) == len(group)]
     made: Any = pydantic.create_model(
         f"World{seed}",
         __base__=Model,
         __module__=__name__,
-        __cls_kwargs__={"prefix": f"world-{seed}-{rng.randrange(10**9)}"},
+        __cls_kwargs__={"prefix": f"world-{seed}-{rng.randrange(10**9)}", "index_together": together},
         id=(int if numbered else str, ...),
         note=(str | None, None),
         **fields,
