@@ -16,12 +16,12 @@ def _unasked() -> NoReturn:
 
 
 def joined(tokens: Sequence[bytes]) -> bytes:
-    """One token of several.
+    """One token of several; never an empty one, as an entry without a token stands elsewhere.
 
     >>> joined([b"Oslo", b"a,b"])
     b'Oslo,a%2Cb'
     """
-    return token_of(b",".join([token.replace(b"%", b"%25").replace(b",", b"%2C") for token in tokens]))
+    return token_of(b",".join([token.replace(b"%", b"%25").replace(b",", b"%2C") for token in tokens])) or b"~empty"
 
 
 class Composite(Index):

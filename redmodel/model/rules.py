@@ -48,7 +48,7 @@ def _groups(where: str, given: Any, example: str, alone: str) -> dict[tuple[str,
         return {}
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise SchemaError(f"{where} lists groups of fields, as in {example}.")
-    groups = list[Any](given)
+    groups: list[Any] = [*given]
     for group in groups:
         names = cast("Sequence[str]", group) if isinstance(group, list | tuple) else ()
         if len(names) < 2 or len(set(names)) != len(names):
