@@ -58,7 +58,8 @@ class Pattern(FieldCondition):
             return [[], [self.value]]
         return pieces_of(self.value, self.escape)
 
-    def test(self, index: Any) -> Callable[[Any], bool]:
+    def test(self, index_of: Callable[[str], Any]) -> Callable[[Any], bool]:
+        index = index_of(self.path)
         require_order(index, self.verb)
         fits = re.compile(_expression(self.pieces(), lambda text: index.text(text).decode()), re.DOTALL).fullmatch
         text = index.text

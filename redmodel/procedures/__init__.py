@@ -21,8 +21,8 @@ from redmodel.procedures.native_select_words import beginning as _beginning
 from redmodel.procedures.native_select_words import bm25 as _bm25
 from redmodel.procedures.native_select_words import row as _row
 from redmodel.procedures.native_transact import transact as _transact
-from redmodel.procedures.native_words import tally as _tally
 from redmodel.procedures.native_walk import walk as _walk
+from redmodel.procedures.native_words import tally as _tally
 from redmodel.procedures.native_write import delete as _delete
 from redmodel.procedures.native_write import purge as _purge
 from redmodel.procedures.native_write import touch as _touch
