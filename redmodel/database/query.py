@@ -170,7 +170,7 @@ class Query(_Builder[R]):
 
     def exists(self) -> bool:
         """Tell whether any record meets the conditions: one round trip."""
-        return run(plans.find_count(self._selection), self._executor) > 0
+        return run(plans.find_exists(self._selection), self._executor)
 
     def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""
@@ -375,7 +375,7 @@ class AsyncQuery(_Builder[R]):
 
     async def exists(self) -> bool:
         """Tell whether any record meets the conditions: one round trip."""
-        return await run_async(plans.find_count(self._selection), self._executor) > 0
+        return await run_async(plans.find_exists(self._selection), self._executor)
 
     async def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
         """Return one page with its total: one round trip. Without an order, pages go by id."""

@@ -58,14 +58,15 @@ class Pattern(FieldCondition):
             return [[], [self.value]]
         return pieces_of(self.value, self.escape)
 
-    def test(self, index_of: Callable[[str], Any]) -> Callable[[Any], bool]:
-        index = index_of(self.path)
-        require_order(index, self.verb)
-        fits = re.compile(_expression(self.pieces(), lambda text: index.text(text).decode()), re.DOTALL).fullmatch
-        text = index.text
+    def test(self, index: Callable[[str], Any]) -> Callable[[Any], bool]:
+        """A function that says of a record whether its text is like this."""
+        mine = index(self.path)
+        require_order(mine, self.verb)
+        text = mine.text
+        fits = re.compile(_expression(self.pieces(), lambda piece: text(piece).decode()), re.DOTALL).fullmatch
 
         def test(obj: Any) -> bool:
-            return any(value is not None and fits(text(value).decode()) is not None for value in index.values(obj))
+            return any(value is not None and fits(text(value).decode()) is not None for value in mine.values(obj))
 
         return test
 

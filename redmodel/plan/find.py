@@ -77,7 +77,7 @@ class Page(NamedTuple, Generic[R]):
 class Answer(NamedTuple, Generic[R]):
     """What one run of the procedure gives: the total, the first records, and the ids of further ones in order.
 
-    ``scores`` are those of the further ones, where they were asked for.
+    The total is -1 where it was not asked for; ``scores`` are those of the further ones, where they were asked for.
     """
 
     total: int
@@ -235,6 +235,7 @@ def _command(
     *,
     count: bool = False,
     plain: bool = False,
+    total: bool = False,
     position: Sequence[bytes] = (),
 ) -> Command[Reply]:
     schema: Schema[Any] = schema_of(selection.model)
@@ -245,7 +246,7 @@ def _command(
     how = FIND_RICH if program.rich else FIND
     if count:
         return procedure(how, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
-    flags += (b"s" if selection.scored else b"") + (b"k" if position else b"")
+    flags += (b"s" if selection.scored else b"") + (b"k" if position else b"") + (b"" if total else b"n")
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
     counted = (b"%d" % len(columns), *columns)
@@ -299,15 +300,15 @@ def decode_rows(
     return records
 
 
-def answer(selection: Selection[R], most: int = ROWS) -> Plan[Answer[R]]:
+def answer(selection: Selection[R], most: int = ROWS, *, total: bool = False) -> Plan[Answer[R]]:
     """Run the procedure: one round trip, and one for each level of references to follow."""
     reading = selection.reading()
     columns = reading.columns
-    reply = yield from _ask(selection, lambda plain: _command(selection, most, columns, plain=plain))
-    total, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
+    reply = yield from _ask(selection, lambda plain: _command(selection, most, columns, total=total, plain=plain))
+    number, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
     scores: list[bytes | None] = more[0] if more else []
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
-    return Answer(total - (len(rows) - len(records)), records, rest, scores[len(rows) :])
+    return Answer(number - (len(rows) - len(records)) if total else -1, records, rest, scores[len(rows) :])
 
 
 class Beside(NamedTuple, Generic[R]):
@@ -369,7 +370,7 @@ def find_all(selection: Selection[R]) -> Plan[list[R]]:
 
 def find_page(selection: Selection[R], number: int, size: int) -> Plan[Page[R]]:
     """One page and the total: one round trip."""
-    found = yield from answer(selection.page(number, size), size)
+    found = yield from answer(selection.page(number, size), size, total=True)
     return Page(found.records, found.total, number, size)
 
 
@@ -386,10 +387,11 @@ def find_one(selection: Selection[R]) -> Plan[R]:
     if not found.records:
         raise NotFound(f"no {name} meets these conditions", model=name)
     if len(found.records) > 1:
+        total = yield from find_count(selection)
         raise MultipleFound(
-            f"{found.total} records of {name} meet these conditions, not one: narrow them, or use first()",
+            f"{total} records of {name} meet these conditions, not one: narrow them, or use first()",
             model=name,
-            total=found.total,
+            total=total,
         )
     return found.records[0]
 
@@ -406,3 +408,11 @@ def find_count(selection: Selection[R]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
     reply = yield from _ask(selection, lambda plain: _command(selection, 0, count=True, plain=plain))
     return cast("list[int]", reply)[0]
+
+
+def find_exists(selection: Selection[R]) -> Plan[bool]:
+    """Whether any record meets the conditions, before offset and limit: one round trip."""
+    any_one = selection.ordered(()).slice(limit=1)
+    columns = schema_of(selection.model).columns[:1]
+    reply = yield from _ask(any_one, lambda plain: _command(any_one, 1, columns, plain=plain))
+    return bool(cast("list[list[bytes]]", reply)[2])

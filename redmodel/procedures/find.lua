@@ -3,7 +3,7 @@
 -- kind key-or-field direction; kinds: '#' a sorted set of every record, '?' one that may lack some, '$' a field's
 -- text, '@' the id, '%' the id as a number, or one that another part adds; directions: 'a' up, 'd' down, 'A' and 'D' the same
 -- with those first that lack a value), then the program. Further flags: 'c' count only, 's' tell by what value of the first
--- order each record stands where it does, 'k' a page by cursor (position.lua).
+-- order each record stands where it does, 'k' a page by cursor (position.lua), 'n' the total is not asked for: it is -1.
 -- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, with 's' or 'k' the values of all these,
 -- with 'k' the positions of the first and the last of them, and 1 if more follow.
 local offset, limit, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -78,25 +78,50 @@ local function arrange(members)
   return result
 end
 
-if string.find(flags, 'c', 1, true) then
-  if root.kind == '*' then return {call('SCARD', ids) - due, digits(now), {}, {}} end
-  if due == 0 then
-    local rich = nodes[root.kind]
-    if root.kind == '=' or root.kind == '#' or (rich and rich.exact) then return {estimate(root), digits(now), {}, {}} end
-    if root.kind == '&' then
-      local sets = {}
-      for i = 1, #root do sets[i] = root[i].kind == '=' and root[i].key or nil end
-      if #sets == #root and #sets <= 1000 then
-        local n = redis.pcall('SINTERCARD', #sets, unpack(sets)) -- since 7.0
-        if type(n) == 'number' then return {n, digits(now), {}, {}} end
-      end
-    end
-  end
-  return {#living(collect(root)), digits(now), {}, {}}
+-- Whether a value may stand before another, or in its place, in an order.
+local function may_precede(x, y, letter)
+  if x == y then return true end
+  if not x then return letter == 'A' or letter == 'D' end
+  if not y then return letter == 'a' or letter == 'd' end
+  local less
+  if type(x) == 'number' then less = x < y else less = before(x, y) end
+  return less == (string.lower(letter) == 'a')
 end
 
-local members, total
-local first, last = offset + 1, limit < 0 and math.huge or offset + limit
+-- The first of the order: all are looked at, and only those sorted that may be among them.
+local function arrange_first(members, most)
+  if #members < 4 * most + 200 then return arrange(members) end
+  local size = 2 * most + 100
+  local pool, at = {}, 0
+  while at < #members do
+    local part = {}
+    for i = 1, math.min(size, #members - at) do part[i] = members[at + i] end
+    at = at + #part
+    if #pool == most then
+      local worst = values_of(1, {pool[most]})[1]
+      local values, kept = values_of(1, part), {}
+      for i = 1, #part do
+        if may_precede(values[i], worst, orders[3]) then kept[#kept + 1] = part[i] end
+      end
+      part = kept
+    end
+    if #part > 0 then
+      for i = 1, #part do pool[#pool + 1] = part[i] end
+      pool = arrange(pool)
+      for i = #pool, most + 1, -1 do pool[i] = nil end
+    end
+    size = 1000
+  end
+  return pool
+end
+
+if string.find(flags, 'c', 1, true) then
+  return {tally(root) or #living(collect(root)), digits(now), {}, {}}
+end
+
+local offset_left, total, source = offset, nil, nil
+local last = limit < 0 and math.huge or offset + limit
+local counts = not walk and not string.find(flags, 'n', 1, true)
 
 local function turned(list)
   local result = {}
@@ -104,72 +129,143 @@ local function turned(list)
   return result
 end
 
--- An order by one sorted set can be read off the set itself.
-local function from_order()
-  if #orders == 3 and straight[orders[1]] and due == 0 and limit >= 0 then
-    members, total = straight[orders[1]](root, orders[2], orders[3], offset, limit)
-    if members then first, last = 1, limit end
-    return
-  end
-  if #orders ~= 3 or not (orders[1] == '#' or orders[1] == '?') then return end
-  local key, down, full = KEYS[tonumber(orders[2])], string.lower(orders[3]) == 'd', orders[1] == '#'
-  if root.kind == '#' and root.key == key and due == 0 and limit >= 0 then
-    total = call('ZCOUNT', key, root.low, root.high)
-    if down then
-      members = call('ZREVRANGEBYSCORE', key, root.high, root.low, 'LIMIT', offset, limit)
-    else
-      members = call('ZRANGEBYSCORE', key, root.low, root.high, 'LIMIT', offset, limit)
+-- The living of what a source gives.
+local function alive(from)
+  if due == 0 then return from end
+  return function()
+    while true do
+      local members = from()
+      if #members == 0 then return members end
+      members = living(members)
+      if #members > 0 then return members end
     end
-    first, last = 1, limit
-  elseif root.kind == '*' and string.find(orders[3], '%l') and due == 0 and limit >= 0 and offset + limit <= call('ZCARD', key) then
-    total = call('SCARD', ids)
-    members = call(down and 'ZREVRANGE' or 'ZRANGE', key, offset, offset + limit - 1)
-    first, last = 1, limit
-  else
-    local sets, range = {}, nil
-    if root.kind == '=' then sets[1] = root.key end
-    if root.kind == '&' then
-      for i = 1, #root do
-        if root[i].kind == '=' then
-          sets[#sets + 1] = root[i].key
-        elseif root[i].kind == '#' and root[i].key == key and not range then
-          range = root[i]
-        else
-          return
-        end
-      end
-    end
-    -- Where records may lack a value, only a range on the same field leaves none of them out.
-    if #sets == 0 or #sets > 1000 or not (full or range) then return end
-    -- Records that were written before the field was indexed are in no sorted set until they are saved whole.
-    if not range and call('ZCARD', key) < call('SCARD', ids) then return end
-    local found = ranked(sets, key, range)
-    if down then found = turned(found) end
-    members = living(found)
-    total = #members
   end
-end
-local chunk
-if walk then
-  chunk = chunks(root, orders, offset, limit, before)
-  if chunk then members, total, first, last = chunk(), 0, 1, limit end
-else
-  from_order()
 end
 
-if not members then
-  members = living(collect(root))
+-- An order by one sorted set may be read off the set itself, from the front or the back, and what else is asked of each
+-- member looked up: nil where that costs more than to sort what meets the conditions, or where it leaves some out.
+local function from_order()
+  if #orders == 3 and straight[orders[1]] and due == 0 and limit >= 0 and not walk then
+    local found
+    found, total = straight[orders[1]](root, orders[2], orders[3], offset, limit)
+    if found then source, offset_left = whole(found), 0 end
+    return
+  end
+  if #orders ~= 3 or not (orders[1] == '#' or orders[1] == '?') or (walk and walk.id and not walk.text) then return end
+  local key, letter = KEYS[tonumber(orders[2])], orders[3]
+  local up = (letter == 'a' or letter == 'A') ~= (walk ~= nil and walk.way == 'b')
+  local low, high = 0, call('ZCARD', key)
+  local others, ranged = {}, false
+  local nodes = root.kind == '&' and root or {root}
+  for i = 1, #nodes do
+    if nodes[i].kind == '#' and nodes[i].key == key and not ranged then
+      ranged = true
+      low, high = ranks(nodes[i])
+    elseif nodes[i].kind ~= '*' then
+      others[#others + 1] = nodes[i]
+    end
+  end
+  local span = math.max(0, high - low)
+  -- Where records may lack a value, only a range on the same field leaves none of them out. Those that were written before the
+  -- field was indexed are in no sorted set until they are saved whole.
+  local full = ranged or span >= call('SCARD', ids)
+  if not full and (walk or limit < 0 or letter == 'A' or letter == 'D') then return end
+  local known = counts and tally(root)
+  local cost = span
+  if known or not counts then
+    local part = 1
+    for i = 1, #others do part = part * share(others[i]) end
+    cost = math.min(span, (last + 1) / math.max(part, 1e-9))
+  elseif not full then
+    return
+  end
+  -- To test a member costs about a third of what it costs to collect and to sort one.
+  if #others > 0 and cost * #others > 3 * estimate(root) then return end
+  if walk then low, high = cut(key, low, high, up, before) end
+  local size = math.max(10, math.min(STEP, math.ceil((last + 1) / (#others > 0 and 0.5 or 1))))
+  local skipped = 0
+  if #others == 0 and due == 0 then -- what is skipped need not be looked at
+    skipped = math.max(0, math.min(offset, high - low))
+    if up then low = low + skipped else high = high - skipped end
+  end
+  local found = alive(sifted(walked(key, low, high, up, size), others))
+  if not full then
+    -- If the set ends before the page does, records without a value belong to it.
+    local members = {}
+    while #members < last - skipped do
+      local more = found()
+      if #more == 0 then return end
+      for i = 1, #more do members[#members + 1] = more[i] end
+    end
+    found = whole(members)
+  end
+  offset_left = offset - skipped
+  total = known
+  if not counts or known then
+    source = found
+    return
+  end
+  -- All of it is looked at, for the total; what is wanted is kept.
+  local kept = {}
+  while true do
+    local members = found()
+    if #members == 0 then break end
+    for i = 1, #members do kept[#kept + 1] = members[i] end
+  end
+  total, source = #kept, whole(kept)
+end
+from_order()
+
+if not source and #orders == 0 and limit >= 0 and not counts then
+  source = alive(streamed(root, math.max(10, math.min(limit + 1, STEP)))) -- any will do, so the first that are found
+end
+
+if not source then
+  local members = living(collect(root))
   total = #members
-  if #orders > 0 then members = arrange(members) end
-  if walk and walk.way == 'b' then members = turned(members) end
+  local best, partial = members, false
+  if #orders > 0 and limit >= 0 and not (walk and walk.way == 'b') then
+    best = arrange_first(members, last + 1)
+    partial = #best > last
+  elseif #orders > 0 then
+    best = arrange(members)
+  end
+  if walk and walk.way == 'b' then best = turned(best) end
+  local given = 0
+  source = function()
+    -- More than the first are wanted only where some of them are stale.
+    if given > 0 and partial then best, partial = arrange(members), false end
+    local found = {}
+    for i = given + 1, #best do found[#found + 1] = best[i] end
+    given = #best
+    return found
+  end
+end
+if not counts then total = -1 end
+
+-- What the source gives, without what is skipped.
+local function chunk()
+  while true do
+    local members = source()
+    if #members == 0 then return members end
+    if offset_left >= #members then
+      offset_left = offset_left - #members
+    elseif offset_left > 0 then
+      local kept = {}
+      for i = offset_left + 1, #members do kept[#kept + 1] = members[i] end
+      offset_left = 0
+      return kept
+    else
+      return members
+    end
+  end
 end
 
 local rows, rest, given, stale = {}, {}, {}, {}
-local place = first
-local taken = 0
-local wanted = last - first + 1
+local members, place, taken = {}, 1, 0
+local wanted = limit < 0 and math.huge or limit
 while taken < wanted do
-  if place > #members and chunk then members, place = chunk(), 1 end
+  if place > #members then members, place = chunk(), 1 end
   if place > #members then break end
   local id = members[place]
   place = place + 1
@@ -177,7 +273,7 @@ while taken < wanted do
     local row = call('HMGET', records .. id, unpack(columns))
     if not row[1] and call('EXISTS', records .. id) == 0 then
       -- The record went without redmodel: its entries are stale.
-      total = total - 1
+      if counts then total = total - 1 end
       stale[#stale + 1] = id
     else
       rows[#rows + 1] = row
@@ -192,7 +288,7 @@ while taken < wanted do
 end
 local more
 if walk then
-  more = place <= #members or (chunk and #chunk() > 0)
+  more = place <= #members or #chunk() > 0
   if walk.way == 'b' then rows, given = turned(rows), turned(given) end
 end
 -- Not before: members of an order are told by their rank.

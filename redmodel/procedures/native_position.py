@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from redmodel.procedures.containers import scores_at, set_at
-from redmodel.procedures.native_select import All, InRange, Node, Program
+from redmodel.procedures.containers import scores_at
+from redmodel.procedures.native_select import Program
 from redmodel.procedures.registry import Context
 
 Value: TypeAlias = Callable[[bytes], Any]
@@ -64,26 +64,12 @@ class Position:
                 high = middle
         return low, False
 
-    def chunks(
-        self, ctx: Context, root: Node, orders: Sequence[bytes], keys: Sequence[bytes], offset: int, size: int
-    ) -> Iterator[bytes] | None:
-        """The members of an order by one sorted set from the position on; None where more than that set is needed."""
-        if len(orders) != 3 or orders[0] not in (b"#", b"?") or (self.id is not None and self.text is None):
-            return None
-        key, down = keys[int(orders[1]) - 1], orders[2] in b"dD"
-        card = len(scores_at(ctx, key))
-        low, high = 0, card
-        if isinstance(root, InRange) and root.key == key:
-            low = card - ctx.call(b"ZCOUNT", key, root.low, b"+inf")
-            high = ctx.call(b"ZCOUNT", key, b"-inf", root.high)
-        elif type(root) is not All or card < len(set_at(ctx, keys[0])):
-            return None
-        up = self.back is down
-        if self.id is not None and self.text is not None:
-            rank, there = self._rank(ctx, key, self.text, self.id)
-            low, high = (max(low, rank + there), high) if up else (low, min(high, rank))
-        low, high = (low + offset, high) if up else (low, high - offset)
-        return _walk(ctx, key, low, high, size, up)
+    def cut(self, ctx: Context, key: bytes, low: int, high: int, up: bool) -> tuple[int, int]:
+        """What of the ranks from low to below high of a sorted set lies on the side that is asked for."""
+        if self.id is None or self.text is None:
+            return low, high
+        rank, there = self._rank(ctx, key, self.text, self.id)
+        return (max(low, rank + there), high) if up else (low, min(high, rank))
 
     def spelled(self, values: Sequence[Value], id: bytes) -> list[bytes]:
         """A position as the cursor of a page holds it."""
@@ -92,16 +78,3 @@ class Position:
             value = of(id)
             words.append(b"-" if value is None else b"=" + (b"%.17g" % value if isinstance(value, float) else value))
         return [*words, id]
-
-
-def _walk(ctx: Context, key: bytes, low: int, high: int, size: int, up: bool) -> Iterator[bytes]:
-    card = len(scores_at(ctx, key))
-    while low < high:
-        if up:
-            found = ctx.call(b"ZRANGE", key, b"%d" % low, b"%d" % (min(low + size, high) - 1))
-            low += size
-        else:
-            first = max(high - size, low)
-            found = ctx.call(b"ZREVRANGE", key, b"%d" % (card - high), b"%d" % (card - first - 1))
-            high = first
-        yield from found

@@ -29,38 +29,12 @@ local function rank_of(key, score, id, before)
   return low, false
 end
 
--- Gives the members of an order by one sorted set, from the position on, a chunk at each call; nil where the order, or what
--- is asked, needs more than that set.
-local function chunks(root, orders, offset, size, before)
-  if #orders ~= 3 or due > 0 or (walk.id and not walk.text) then return end
-  if orders[1] ~= '#' and orders[1] ~= '?' then return end
-  local key, down = KEYS[tonumber(orders[2])], string.lower(orders[3]) == 'd'
-  local card = call('ZCARD', key)
-  local low, high = 0, card
-  if root.kind == '#' and root.key == key then
-    low, high = card - call('ZCOUNT', key, root.low, '+inf'), call('ZCOUNT', key, '-inf', root.high)
-  elseif root.kind ~= '*' or card < call('SCARD', ids) then
-    return
-  end
-  local up = (walk.way == 'a') ~= down
-  if walk.id then
-    local rank, there = rank_of(key, walk.text, walk.id, before)
-    if up then low = math.max(low, rank + (there and 1 or 0)) else high = math.min(high, rank) end
-  end
-  if up then low = low + offset else high = high - offset end
-  return function()
-    local found
-    if low >= high then return {} end
-    if up then
-      found = call('ZRANGE', key, low, math.min(low + size, high) - 1)
-      low = low + size
-    else
-      local first = math.max(high - size, low)
-      found = call('ZREVRANGE', key, card - high, card - first - 1)
-      high = first
-    end
-    return found
-  end
+-- What of the ranks from low to below high of a sorted set lies on the side that is asked for.
+local function cut(key, low, high, up, before)
+  if not walk.id then return low, high end
+  local rank, there = rank_of(key, walk.text, walk.id, before)
+  if up then return math.max(low, rank + (there and 1 or 0)), high end
+  return low, math.min(high, rank)
 end
 
 -- A position as the cursor of a page holds it.

@@ -295,7 +295,7 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
         sources = [(b"?", age), (b"#", age), (b"$", b"city"), (b"@", b""), (b"%", b""), (b"<", text)]
         orders += [*rng.choice(sources), down]
     most = rng.choice([0, 2, 1000])
-    flags = rng.choice([b"w", b"wt", b"", b"wc", b"c"])
+    flags = rng.choice([b"w", b"wt", b"", b"wc", b"c", b"wn", b"n"])
     flags += rng.choice(
         [b"", b"", b"\x1f01ab00\x1fcity\x1em", b"\x1f01ab00\x1fage\x1em\x1fcity\x1em", b"\x1f01ab00\x1fcity\x1en"]
     )
