@@ -63,8 +63,9 @@ _CROSS_PROTOCOL = frozenset((b"post", b"host:"))
 class ClientConnection(asyncio.Protocol):
     """Serves one client with a session of its own.
 
-    While the client doesn't read its replies, its requests are neither read nor run: what one client can make us keep
-    is one piece of input, the high-water mark of output, and one reply.
+    While the client doesn't read its replies, its requests are not run, and kept as the bytes that they are: it may
+    write all of a long pipeline before it reads. What one client can make us keep is client-query-buffer-limit of
+    requests, the high-water mark of output, and one reply.
     """
 
     def __init__(
@@ -84,6 +85,8 @@ class ClientConnection(asyncio.Protocol):
         self._parser.trusted = session.authenticated = engine.access.open
         self._query_limit = engine.settings.number("client-query-buffer-limit")
         self._fed = 0  # bytes of the last piece of input
+        self._unread: deque[bytes] = deque()  # pieces of input that came while the client took no replies
+        self._unread_size = 0
         self._running = False
         self._paused: asyncio.TimerHandle | None = None  # held up by CLIENT PAUSE
         self._transport: asyncio.Transport | None = None
@@ -127,7 +130,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
-        self._backlog.clear()
+        self._forget_requests()
         self._held.clear()
         self._held_size = 0
         self._stop_waiting()
@@ -142,14 +145,14 @@ class ClientConnection(asyncio.Protocol):
         self._gone(self)
 
     def data_received(self, data: bytes) -> None:
-        self._fed = len(data)
         self._engine.statistics.read_bytes += len(data)
         self.session.active = monotonic()
-        parser = self._parser
-        if not parser.trusted:
-            parser.trusted = self._trusted()
-        self._backlog += parser.feed(data)
-        if parser.buffered > self._query_limit:
+        if self._full or self._unread:
+            self._unread.append(data)
+            self._unread_size += len(data)
+        else:
+            self._parse(data)
+        if self._parser.buffered + self._unread_size > self._query_limit:
             logger.warning("Closing client that reached max query buffer length: %s", line(self.session).decode())
             self.abort()
             return
@@ -159,6 +162,13 @@ class ClientConnection(asyncio.Protocol):
                 account.weigh(self.session)
         if not self._closing:
             self._run()
+
+    def _parse(self, data: bytes) -> None:
+        self._fed = len(data)
+        parser = self._parser
+        if not parser.trusted:
+            parser.trusted = self._trusted()
+        self._backlog += parser.feed(data)
 
     def _trusted(self) -> bool:
         return self.session.authenticated or self._engine.access.open
@@ -172,7 +182,7 @@ class ClientConnection(asyncio.Protocol):
         """What it keeps, in bytes."""
         written = self._output.waiting if self._output is not None else 0
         arguments = sum(len(arg) for args in self._backlog for arg in args)
-        requests = self._parser.buffered + (self._fed if self._running else 0)
+        requests = self._parser.buffered + self._unread_size + (self._fed if self._running else 0)
         return Buffers(requests, arguments, written + self._held_size, len(self._held))
 
     def send(self, data: bytes) -> None:
@@ -202,18 +212,14 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._full = True
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
         self._run()
 
     def shut_down(self) -> None:
         """Read no more; answer what has been read, and close."""
-        if self._transport is not None and not self._transport.is_closing() and not self._full:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
         self._ended = True
         self._stop_waiting()
@@ -230,8 +236,21 @@ class ClientConnection(asyncio.Protocol):
             self._transport.write(WRITERS[2].write(error))
             self._close()
 
+    def _forget_requests(self) -> None:
+        self._backlog.clear()
+        self._unread.clear()
+        self._unread_size = 0
+
     def _run(self) -> None:
-        """Run what waits, as long as the client takes its replies."""
+        """Run what waits, as long as the client takes its replies; what came meanwhile is read then."""
+        self._run_backlog()
+        while self._unread and not (self._full or self._closing or self._backlog or self._held or self._waiter):
+            data = self._unread.popleft()
+            self._unread_size -= len(data)
+            self._parse(data)
+            self._run_backlog()
+
+    def _run_backlog(self) -> None:
         backlog = self._backlog
         output = self._output
         assert output is not None
@@ -270,7 +289,7 @@ class ClientConnection(asyncio.Protocol):
                 replies, size = [], 0
         if replies:
             self._send(replies)
-        if backlog or self._closing or self._held or self._waiter is not None:
+        if backlog or self._closing or self._held or self._waiter is not None or self._unread:
             return
         if not self._parser.trusted and self._trusted():
             self._backlog += self._parser.trust()
@@ -302,7 +321,7 @@ class ClientConnection(asyncio.Protocol):
                     session.address.decode(),
                     args[0][:20],
                 )
-                self._backlog.clear()
+                self._forget_requests()
                 self._close()
                 return b""
             self._engine.statistics.failed(error.text)
@@ -317,7 +336,7 @@ class ClientConnection(asyncio.Protocol):
         finally:
             self._running = False
         if session.closing:
-            self._backlog.clear()
+            self._forget_requests()
             self._ended = True
         if session.muted and self._silenced():
             return b""
@@ -394,7 +413,7 @@ class ClientConnection(asyncio.Protocol):
         if self._waiter is not None:
             self._waiter.cancel()
             self._forget_waiter()
-            self._backlog.clear()
+            self._forget_requests()
 
     def _forget_waiter(self) -> None:
         self._waiter = None

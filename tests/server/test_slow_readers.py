@@ -1,4 +1,4 @@
-"""A client that doesn't read costs at most its client-output-buffer-limit."""
+"""A client that doesn't read costs at most its limits, and one that reads late gets everything."""
 
 from __future__ import annotations
 
@@ -87,3 +87,28 @@ def test_a_subscriber_who_reads_gets_everything(engine: Engine, client: redis.Re
             while len(got) < wanted:
                 got += sock.recv(wanted - len(got))
             assert b"%05d" % number in got
+
+
+def test_a_long_pipeline_is_written_whole_before_anything_is_read(client: redis.Redis, engine: Engine) -> None:
+    """Blocking clients do that: were it not read meanwhile, both sides would wait for ever."""
+    client.rpush("l", *[b"x" * 100] * 500)
+    pipeline = client.pipeline(transaction=False)
+    for _ in range(300):
+        pipeline.set("big", b"x" * 20_000).lrange("l", 0, -1)
+    replies = pipeline.execute()
+    assert [len(reply) for reply in replies[1::2]] == [500] * 300
+    assert client.ping()
+
+
+def test_requests_of_a_client_that_reads_nothing_are_bounded(
+    client: redis.Redis, engine: Engine, tmp_path: Path
+) -> None:
+    client.config_set("client-query-buffer-limit", "2mb")
+    client.set("big", b"x" * 1_000_000)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(str(tmp_path / "s"))
+        with pytest.raises(OSError, match=r"(?i)reset|broken pipe"):
+            for _ in range(10_000):
+                sock.sendall(b"GET big\r\n" * 1000)
+    assert client.ping()
