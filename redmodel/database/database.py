@@ -143,13 +143,18 @@ class Database(ItemVerbs):
             self._writer,
         )
 
-    def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = ()) -> M:
-        """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`."""
-        return run(links.get_following(model, id, prefetch, self._slides), self._executor)
+    def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = (), trusted: bool = False) -> M:
+        """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`.
 
-    def get_many(self, model: type[M], ids: Iterable[object], *, prefetch: Sequence[Reference] = ()) -> list[M | None]:
+        ``trusted`` reads what was validated before it was stored without the model's validators: see `Query.trusted`.
+        """
+        return run(links.get_following(model, id, prefetch, self._slides, trusted), self._executor)
+
+    def get_many(
+        self, model: type[M], ids: Iterable[object], *, prefetch: Sequence[Reference] = (), trusted: bool = False
+    ) -> list[M | None]:
         """Load the records with these ids, in their order, None where there is none: a round trip for each thousand."""
-        return run(links.get_many_following(model, ids, prefetch, self._slides), self._executor)
+        return run(links.get_many_following(model, ids, prefetch, self._slides, trusted), self._executor)
 
     def refresh(self, record: M) -> M:
         """Load a record again, in place: one round trip; raises NotFound."""

@@ -149,15 +149,18 @@ class AsyncDatabase(AsyncItemVerbs):
             self._writer,
         )
 
-    async def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = ()) -> M:
-        """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`."""
-        return await run_async(links.get_following(model, id, prefetch, self._slides), self._executor)
+    async def get(self, model: type[M], id: object, *, prefetch: Sequence[Reference] = (), trusted: bool = False) -> M:
+        """Load the record with this id: one round trip; raises NotFound. ``prefetch`` as in :meth:`prefetch`.
+
+        ``trusted`` reads what was validated before it was stored without the model's validators: see `Query.trusted`.
+        """
+        return await run_async(links.get_following(model, id, prefetch, self._slides, trusted), self._executor)
 
     async def get_many(
-        self, model: type[M], ids: Iterable[object], *, prefetch: Sequence[Reference] = ()
+        self, model: type[M], ids: Iterable[object], *, prefetch: Sequence[Reference] = (), trusted: bool = False
     ) -> list[M | None]:
         """Load the records with these ids, in their order, None where there is none: a round trip for each thousand."""
-        return await run_async(links.get_many_following(model, ids, prefetch, self._slides), self._executor)
+        return await run_async(links.get_many_following(model, ids, prefetch, self._slides, trusted), self._executor)
 
     async def refresh(self, record: M) -> M:
         """Load a record again, in place: one round trip; raises NotFound."""

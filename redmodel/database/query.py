@@ -62,6 +62,14 @@ class _Builder(Generic[R]):
         """
         return type(self)(self._executor, self._selection.prefetch(fields))
 
+    def trusted(self) -> Self:
+        """Read whole records without the model's validators, which saw the values when they were saved.
+
+        For records that nobody else writes: rules of the model (``ge=``, validators) are not asked again, types are.
+        A value that can't be its type is a DecodeError as ever.
+        """
+        return type(self)(self._executor, self._selection.trusted())
+
     def __bool__(self) -> NoReturn:
         raise QueryError("a query has no truth value before it is asked: use exists(), count() or first()")
 

@@ -18,6 +18,7 @@ from redmodel.model.keys import ID_LIMIT, check_id_bytes
 from redmodel.model.loaded import KEYSPACE
 from redmodel.model.scalars import NUL, unescape
 from redmodel.model.shapes import Core, ModelShape, mentions
+from redmodel.model.trusting import bare
 
 Encoder = Callable[[Any], list[bytes | None]]
 Decoder = Callable[[Sequence[bytes | None], int | None, bytes], Any]
@@ -182,9 +183,15 @@ def _flat_test(schema: Core, place: str, names: dict[str, Any]) -> str | None:
 # -- decoding --------------------------------------------------------------------------------------------------------
 
 
-def load_schema(codecs: Sequence[FieldCodec], model: ModelShape) -> Core:
-    """The schema that makes a record of its stored values: by Python names, without aliases and input validators."""
-    fields = {codec.name: {"type": "model-field", "schema": codec.load} for codec in codecs}
+def load_schema(codecs: Sequence[FieldCodec], model: ModelShape, *, trusts: bool = False) -> Core:
+    """The schema that makes a record of its stored values: by Python names, without aliases and input validators.
+
+    With ``trusts`` also without the rules of scalar fields, and without validators that look at the record.
+    """
+    fields = {
+        codec.name: {"type": "model-field", "schema": bare(codec.load) if trusts and codec.scalar else codec.load}
+        for codec in codecs
+    }
     schema: Core = {
         **model.model,
         "schema": {"type": "model-fields", "fields": fields, "model_name": model.cls.__name__},
@@ -192,7 +199,7 @@ def load_schema(codecs: Sequence[FieldCodec], model: ModelShape) -> Core:
         "custom_init": False,
     }
     schema.pop("ref", None)
-    for layer in reversed(model.after):
+    for layer in () if trusts else reversed(model.after):
         schema = {key: value for key, value in layer.items() if key != "ref"} | {"schema": schema}
     return with_definitions(schema, model)
 
@@ -208,10 +215,16 @@ def own_validator(schema: Any) -> SchemaValidator:
 
 
 def compile_decoder(
-    codecs: Sequence[FieldCodec], ttl_positions: Sequence[int], model: ModelShape, slot: Any, *, versioned: bool = False
+    codecs: Sequence[FieldCodec],
+    ttl_positions: Sequence[int],
+    model: ModelShape,
+    slot: Any,
+    *,
+    versioned: bool = False,
+    trusts: bool = False,
 ) -> Decoder:
     """The function that makes a record of the values of its columns. Cost of compiling: about a millisecond."""
-    schema: Any = load_schema(codecs, model)
+    schema: Any = load_schema(codecs, model, trusts=trusts)
     validator = own_validator(schema)
     names: dict[str, Any] = {
         "NUL": NUL,

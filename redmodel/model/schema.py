@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from os import urandom
 from typing import Any, Generic, TypeVar
@@ -476,9 +477,14 @@ class Schema(Generic[M]):
         self.decode = self._decoder()
         return self.decode(values, now_ms, key)
 
-    def _plain_decoder(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
+    @cached_property
+    def trusting(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
+        """``decode``, which asks no validator of the model: for what was validated before it was stored."""
+        return self.decode if self.evolves else self._plain_decoder(trusts=True)
+
+    def _plain_decoder(self, *, trusts: bool = False) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
         timed = [position for position, _ in self.field_ttls]
-        return compile_decoder(self._codecs, timed, self._shape, self._slot, versioned=self.versioned)
+        return compile_decoder(self._codecs, timed, self._shape, self._slot, versioned=self.versioned, trusts=trusts)
 
     def _decoder(self) -> Callable[[Sequence[bytes | None], int | None, bytes], M]:
         decode, evolution = self._plain_decoder(), self._evolution

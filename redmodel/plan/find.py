@@ -95,7 +95,18 @@ class Selection(Generic[R_co]):
     """Which records, in which order, from where and how many. Never changed: each step makes a new one."""
 
     # Not a frozen dataclass: making one would cost as much as compiling the query.
-    __slots__ = ("conditions", "follows", "limit", "model", "offset", "orders", "projection", "scored", "writes")
+    __slots__ = (
+        "conditions",
+        "follows",
+        "limit",
+        "model",
+        "offset",
+        "orders",
+        "projection",
+        "scored",
+        "trusts",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -118,6 +129,7 @@ class Selection(Generic[R_co]):
         self.projection: Projection | None = None
         self.follows: tuple[FieldRef[Any], ...] = ()
         self.scored = False
+        self.trusts = False
         self.writes = writes
 
     def _with(self, **changes: Any) -> Selection[R_co]:
@@ -157,6 +169,10 @@ class Selection(Generic[R_co]):
             offset=self.offset if offset is None else offset, limit=self.limit if limit is None else limit
         )
 
+    def trusted(self) -> Selection[R_co]:
+        """The same, read without the model's validators."""
+        return self._with(trusts=True)
+
     def project(self, projection: Projection | None) -> Selection[Any]:
         """The same records, of which something else is given."""
         if self.follows and projection is not None and projection.name != "only":
@@ -180,7 +196,7 @@ class Selection(Generic[R_co]):
         """The columns to read, and how a record is made of them: what is given, and what conditions are checked on."""
         schema: Schema[Any] = schema_of(self.model)
         if self.projection is None:
-            return Partial(schema.columns, schema.decode)
+            return Partial(schema.columns, schema.trusting if self.trusts else schema.decode)
         followed = [path_of(field).partition(".")[0] for field in self.follows]
         checked = [path.partition(".")[0] for one in comparisons(self.conditions) for path in one.paths]
         return schema.partial((*self.projection.fields, *checked, *followed))

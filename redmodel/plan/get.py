@@ -29,20 +29,20 @@ def _row(reply: Reply, key: bytes) -> list[bytes | None] | None:
     return row
 
 
-def get(model: type[M], id: object, slides: bool = True) -> Plan[M]:
+def get(model: type[M], id: object, slides: bool = True, trusted: bool = False) -> Plan[M]:
     """The record with this id: one round trip; raises NotFound. ``slides``: the life of a sliding one begins anew."""
-    record = yield from find_by_id(model, id, slides)
+    record = yield from find_by_id(model, id, slides, trusted)
     if record is None:
         raise NotFound(f"there is no {model.__name__} {id!r}", model=model.__name__, id=id)
     return record
 
 
-def find_by_id(model: type[M], id: object, slides: bool = True) -> Plan[M | None]:
+def find_by_id(model: type[M], id: object, slides: bool = True, trusted: bool = False) -> Plan[M | None]:
     """The record with this id, or None: one round trip."""
     schema: Schema[M] = schema_of(model)
     raw = schema.id_bytes(id)
     if schema.sliding and slides:
-        found: list[M | None] = yield from read(((schema, raw),))
+        found: list[M | None] = yield from read(((schema, raw),), trusted=trusted)
         return found[0]
     key = schema.key(raw)
     read_it: Command[Any] = hmget(key, schema.columns)
@@ -53,7 +53,8 @@ def find_by_id(model: type[M], id: object, slides: bool = True) -> Plan[M | None
         (reply,) = yield Batch((read_it,))
         now = None
     row = _row(reply, key)
-    return None if row is None else schema.decode(row, now, key)
+    decode = schema.trusting if trusted else schema.decode
+    return None if row is None else decode(row, now, key)
 
 
 def several(model: type[Model], ids: Iterable[object]) -> Iterable[object]:
@@ -69,7 +70,7 @@ def each_id(model: type[Model], ids: Iterable[object]) -> Iterator[object]:
         yield schema_of(model).id_value(id) if isinstance(id, model) else id
 
 
-def read(places: Sequence[tuple[Schema[Any], bytes]], slides: bool = True) -> Plan[list[Any]]:
+def read(places: Sequence[tuple[Schema[Any], bytes]], slides: bool = True, trusted: bool = False) -> Plan[list[Any]]:
     """The records at these places, each a schema and an id's bytes, None where there is none: one round trip."""
     commands: list[Command[Any]] = [hmget(schema.key(raw), schema.columns) for schema, raw in places]
     schemas = dict.fromkeys(schema for schema, _ in places)
@@ -86,17 +87,18 @@ def read(places: Sequence[tuple[Schema[Any], bytes]], slides: bool = True) -> Pl
     for (schema, raw), reply in zip(places, replies, strict=False):
         key = schema.key(raw)
         row = _row(reply, key)
-        found.append(None if row is None else schema.decode(row, now, key))
+        decode = schema.trusting if trusted else schema.decode
+        found.append(None if row is None else decode(row, now, key))
     return found
 
 
-def get_many(model: type[M], ids: Iterable[object], slides: bool = True) -> Plan[list[M | None]]:
+def get_many(model: type[M], ids: Iterable[object], slides: bool = True, trusted: bool = False) -> Plan[list[M | None]]:
     """The records with these ids in their order, None where there is none: a round trip for each thousand."""
     schema: Schema[M] = schema_of(model)
     records: list[M | None] = []
     source = each_id(model, ids)
     while chunk := list(islice(source, BATCH)):
-        records += yield from read([(schema, schema.id_bytes(id)) for id in chunk], slides)
+        records += yield from read([(schema, schema.id_bytes(id)) for id in chunk], slides, trusted)
     return records
 
 

@@ -90,19 +90,21 @@ def load(link: Link[M]) -> Plan[M]:
     return link.value
 
 
-def get_following(model: type[M], id: object, fields: Sequence[FieldRef[Any]], slides: bool) -> Plan[M]:
+def get_following(
+    model: type[M], id: object, fields: Sequence[FieldRef[Any]], slides: bool, trusted: bool = False
+) -> Plan[M]:
     """The record with this id, with what its references lead to."""
-    record = yield from get(model, id, slides)
+    record = yield from get(model, id, slides, trusted)
     if fields:
         yield from prefetch((record,), fields)
     return record
 
 
 def get_many_following(
-    model: type[M], ids: Iterable[object], fields: Sequence[FieldRef[Any]], slides: bool
+    model: type[M], ids: Iterable[object], fields: Sequence[FieldRef[Any]], slides: bool, trusted: bool = False
 ) -> Plan[list[M | None]]:
     """The records with these ids, with what their references lead to."""
-    records = yield from get_many(model, ids, slides)
+    records = yield from get_many(model, ids, slides, trusted)
     if fields:
         yield from prefetch(records, fields)
     return records

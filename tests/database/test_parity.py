@@ -50,6 +50,7 @@ def test_what_asks_redis_is_awaited_and_the_rest_is_not(blocking: type[Any], awa
         "ids",
         "scored",
         "stream",
+        "trusted",
         "find",
         "group_by",
         "client",
