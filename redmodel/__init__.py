@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         computed,
         migration,
         search,
+        via,
     )
     from redmodel.plan.check_report import CheckReport
     from redmodel.plan.cursor import CursorPage
@@ -140,6 +141,7 @@ __all__ = [
     "computed",
     "migration",
     "search",
+    "via",
 ]
 
 # Imported when first asked for: the help of the command line, or an error's name alone, need no Pydantic, which takes

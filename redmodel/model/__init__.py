@@ -14,6 +14,7 @@ from redmodel.model.expressions import (
     Operator,
     Or,
     Order,
+    Through,
     comparisons,
     order_of,
     owner_of,
@@ -30,7 +31,7 @@ from redmodel.model.matching import matches
 from redmodel.model.ordered import ANY, Folded, Ordered, OrderedRef, Pattern, require_order
 from redmodel.model.references import reference
 from redmodel.model.referrers import Rules, rules_of
-from redmodel.model.refs import Ref, Refs
+from redmodel.model.refs import Ref, Refs, via
 from redmodel.model.rules import VERSION
 from redmodel.model.schema import FieldSpec, Schema
 from redmodel.model.text_index import LENGTHS, TextIndex
@@ -84,6 +85,7 @@ __all__ = [
     "Text",
     "TextIndex",
     "TextRef",
+    "Through",
     "Unique",
     "after_delete",
     "after_save",
@@ -106,4 +108,5 @@ __all__ = [
     "schema_of",
     "search",
     "set_loaded",
+    "via",
 ]

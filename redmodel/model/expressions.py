@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 from redmodel.errors import QueryError
 
@@ -109,6 +109,20 @@ class Not(Condition):
     condition: Condition
 
 
+class Through(FieldCondition):
+    """The record refers, in this field, to one that is there and meets a condition of its own model."""
+
+    __slots__ = ("condition",)
+
+    def __init__(self, path: str, condition: Condition, model: type[Any] | None = None) -> None:
+        self.path = path
+        self.condition = condition
+        self.model = model
+
+    def __repr__(self) -> str:
+        return f"Through(path={self.path!r}, condition={self.condition!r})"
+
+
 def comparisons(conditions: Iterable[Condition]) -> Iterator[FieldCondition]:
     """Every condition on a single field in these conditions, however deep."""
     for condition in conditions:
@@ -159,12 +173,19 @@ class FieldRef(Generic[V]):
     """
 
     # Every public name here hides a nested field of that name, so the attributes are few and odd.
-    __slots__ = ("_redmodel_inside", "_redmodel_model", "_redmodel_path")
+    __slots__ = ("_redmodel_hops", "_redmodel_inside", "_redmodel_model", "_redmodel_path")
 
-    def __init__(self, model: type[Any] | None, path: str, inside: Callable[[str], FieldRef[Any] | None]) -> None:
+    def __init__(
+        self,
+        model: type[Any] | None,
+        path: str,
+        inside: Callable[[str], FieldRef[Any] | None],
+        hops: tuple[tuple[type[Any] | None, str], ...] = (),
+    ) -> None:
         self._redmodel_model = model
         self._redmodel_path = path
         self._redmodel_inside = inside
+        self._redmodel_hops = hops
 
     def __eq__(self, value: V) -> Condition:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
         return self._compare("==", value)
@@ -194,7 +215,8 @@ class FieldRef(Generic[V]):
 
     def between(self, low: V, high: V) -> Condition:
         """``low <= field <= high``, both ends included."""
-        return (self >= low) & (self <= high)
+        model, path = self._redmodel_model, self._redmodel_path
+        return self._ask(And((Compare(path, ">=", low, model), Compare(path, "<=", high, model))))
 
     def is_null(self) -> Condition:
         """The record has no value in this field: None, or missing."""
@@ -260,7 +282,8 @@ class FieldRef(Generic[V]):
     def all_of(self: FieldRef[tuple[W, ...] | None], values: Iterable[W]) -> Condition: ...
     def all_of(self, values: Iterable[Any]) -> Condition:
         """The collection holds every one of ``values``; no values, all records."""
-        return And(tuple(self._compare("==", value) for value in self._several("all_of", values)))
+        model, path = self._redmodel_model, self._redmodel_path
+        return self._ask(And(tuple(Compare(path, "==", value, model) for value in self._several("all_of", values))))
 
     def _several(self, verb: str, values: Iterable[Any]) -> tuple[Any, ...]:
         if isinstance(values, str | bytes):
@@ -287,18 +310,24 @@ class FieldRef(Generic[V]):
         owner = self._redmodel_model.__name__ if self._redmodel_model is not None else "?"
         return f"<FieldRef {owner}.{self._redmodel_path}>"
 
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and (found := self._redmodel_inside(name)) is not None:
-            return found
-        if name in DECLARATIONS:
-            raise QueryError(f"{self!r} has no {name}(): declare the field as {DECLARATIONS[name]}.")
-        raise AttributeError(f"{self!r} has no field {name!r}")
+    if not TYPE_CHECKING:  # a checker would let every attribute pass
+
+        def __getattr__(self, name: str) -> Any:
+            if not name.startswith("_") and (found := self._redmodel_inside(name)) is not None:
+                return found
+            if name in DECLARATIONS:
+                raise QueryError(f"{self!r} has no {name}(): declare the field as {DECLARATIONS[name]}.")
+            raise AttributeError(f"{self!r} has no field {name!r}")
 
     def _compare(self, op: Operator, value: object) -> Condition:
+        if op == "!=" and value is not None and self._redmodel_hops:
+            return ~self._compare("==", value)
         return self._ask(Compare(self._redmodel_path, op, value, self._redmodel_model))
 
     def _ask(self, condition: Condition) -> Condition:
         """What a condition on this field becomes where the field is reached through references."""
+        for model, path in reversed(self._redmodel_hops):
+            condition = Through(path, condition, model)
         return condition
 
 
@@ -309,6 +338,17 @@ METHOD_NAMES = frozenset(
 _ORDERED = "Ordered[str] (or Folded[str]), which keeps its texts in order"
 DECLARATIONS = {"startswith": _ORDERED, "endswith": _ORDERED, "like": _ORDERED}
 """What a field must be declared as for methods that only the references of other declarations have."""
+
+
+def reached(field: FieldRef[Any], model: type[Any] | None, path: str) -> FieldRef[Any]:
+    """The same field, reached through a reference: that in this path of this model."""
+
+    def inside(name: str) -> FieldRef[Any] | None:
+        found = field._redmodel_inside(name)  # pyright: ignore[reportPrivateUsage]
+        return None if found is None else reached(found, model, path)
+
+    hops = ((model, path), *field._redmodel_hops)  # pyright: ignore[reportPrivateUsage]
+    return type(field)(field._redmodel_model, field._redmodel_path, inside, hops)  # pyright: ignore[reportPrivateUsage]
 
 
 def path_of(reference: FieldRef[Any]) -> str:

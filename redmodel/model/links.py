@@ -34,6 +34,9 @@ class Link(Generic[M_co]):
 
     __slots__ = ("_id", "_model", "_value", "raw")
 
+    leads_elsewhere = True
+    """Fields of what it leads to are fields of another record, told apart from those of a nested model."""
+
     def __init__(self, model: type[Any], raw: bytes, value: Any = ...) -> None:
         self._model = model
         self._id: Any = ...

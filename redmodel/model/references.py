@@ -7,7 +7,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from typing_extensions import TypeAliasType
 
-from redmodel.model.expressions import FieldRef
+from redmodel.model.expressions import FieldRef, reached
 from redmodel.model.fields import TextMark, marks_of
 from redmodel.model.ordered import OrderedMark, OrderedRef
 from redmodel.model.texts import TextRef
@@ -24,7 +24,13 @@ def _refer(
     def inside(name: str) -> FieldRef[Any] | None:
         # Only now: the annotation may have been a name without a type when the reference was made.
         info = owner.__pydantic_fields__.get(field)  # none of a computed field
-        nested = None if info is None else _nested(info.annotation)
+        annotation: Any = None if info is None else info.annotation
+        if (target := _target(annotation)) is not None:
+            found: Any = getattr(target, name, None)
+            if not isinstance(found, FieldRef):
+                return None
+            return reached(found, model, path)  # pyright: ignore[reportUnknownArgumentType]
+        nested = _nested(annotation)
         if nested is None or name not in nested.__pydantic_fields__:
             return None
         return _refer(model, f"{path}.{name}", nested, name)
@@ -37,6 +43,18 @@ def _refer(
     if text or TextMark() in marks:
         return TextRef(model, path, inside)
     return FieldRef(model, path, inside)
+
+
+def _target(annotation: Any) -> type[BaseModel] | None:
+    """The model that a reference, or a list of references, leads to."""
+    if isinstance(annotation, TypeAliasType):
+        return _target(annotation.__value__)
+    for argument in get_args(annotation):
+        if getattr(get_origin(annotation), "leads_elsewhere", False):
+            return _nested(argument)
+        if (found := _target(argument)) is not None:
+            return found
+    return None
 
 
 def _nested(annotation: Any) -> type[BaseModel] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Never, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Never, TypeAlias, TypeVar, cast, overload
 
 from redmodel.errors import QueryError
 from redmodel.model.expressions import Condition, FieldCondition, FieldRef, Order, owner_of, path_of
@@ -129,6 +129,8 @@ class TextRef(FieldRef[V]):
 
     def rank(self, query: str) -> Rank:
         """The order by BM25 of a query, as :meth:`matches` reads it: the best first."""
+        if self._redmodel_hops:
+            raise QueryError(f"records can't be ordered by {path_of(self)}, which is a field of what they refer to.")
         return self.matches(query).rank
 
     def __mul__(self, weight: float) -> Weighted:
@@ -148,7 +150,8 @@ class TextRef(FieldRef[V]):
         def __ge__(self, value: Never) -> Condition: ...  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]
 
     def _search(self, query: Query) -> Search:
-        return Search(query, ((path_of(self), 1.0),), owner_of(self))
+        asked = self._ask(Search(query, ((path_of(self), 1.0),), owner_of(self)))
+        return cast("Search", asked)  # through a reference it is a condition, and has no rank
 
 
 class Weighted:

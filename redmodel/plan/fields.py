@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from redmodel.errors import QueryError
-from redmodel.model import FieldRef, Schema, owner_of, path_of
+from redmodel.model import FieldRef, Index, Schema, owner_of, path_of, schema_of
 
 
 def refuse_foreign(schema: Schema[Any], owner: type[Any] | None, path: str) -> None:
@@ -14,6 +14,13 @@ def refuse_foreign(schema: Schema[Any], owner: type[Any] | None, path: str) -> N
         raise QueryError(
             f"{owner.__name__}.{path} is a field of {owner.__name__}: a query of {schema.name} can't ask for it"
         )
+
+
+def target_of(schema: Schema[Any], index: Index) -> Schema[Any]:
+    """The model that a reference leads to. Raises QueryError for a field that is none."""
+    if index.target is None:
+        raise QueryError(f"{schema.name}.{index.path} is no reference: only Ref and Refs fields lead to other records")
+    return schema_of(index.target)
 
 
 def own_path(schema: Schema[Any], field: FieldRef[Any] | str) -> str:

@@ -20,6 +20,7 @@ from redmodel.model import (
     Rank,
     Schema,
     Search,
+    Through,
     comparisons,
     path_of,
     schema_of,
@@ -30,7 +31,7 @@ from redmodel.model.program import Decoder
 from redmodel.plan.commands import as_clock, hmget, procedure, time
 from redmodel.plan.composite import with_or_without
 from redmodel.plan.core import Batch, Command, Plan, Reply
-from redmodel.plan.fields import refuse_foreign
+from redmodel.plan.fields import refuse_foreign, target_of
 from redmodel.plan.prefetch import levels_of, prefetch
 from redmodel.plan.program import CONDITIONS, ORDERS, Program
 from redmodel.plan.projection import Projection
@@ -216,7 +217,9 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
     if isinstance(condition, FieldCondition):
         for path in condition.paths:
             refuse_foreign(schema, condition.model, path)
-            schema.index(path)
+            index = schema.index(path)
+            if isinstance(condition, Through):
+                _check(condition.condition, target_of(schema, index), depth + 1)
     elif isinstance(condition, Not):
         _check(condition.condition, schema, depth + 1)
     elif isinstance(condition, And | Or):

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 from redmodel.errors import QueryError
 from redmodel.model import FieldRef, Link, Model, Schema, owner_of, path_of, schema_of
 from redmodel.plan.core import Plan
+from redmodel.plan.fields import target_of
 from redmodel.plan.get import BATCH, get, get_many, read
 
 M = TypeVar("M", bound=Model)
@@ -44,10 +45,7 @@ def levels_of(models: Iterable[type[Any]], fields: Sequence[FieldRef[Any]]) -> l
 
 
 def _target(schema: Schema[Any], path: str) -> type[Any]:
-    target = schema.index(path).target
-    if target is None:
-        raise QueryError(f"{schema.name}.{path} is no reference: only Ref and Refs fields lead to other records")
-    return target
+    return target_of(schema, schema.index(path)).model
 
 
 def prefetch(records: Iterable[Model | None], fields: Sequence[FieldRef[Any]]) -> Plan[None]:

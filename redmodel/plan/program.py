@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from redmodel.errors import QueryError
-from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Pattern, Schema
+from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Pattern, Schema, Through
 from redmodel.plan import ordered
 from redmodel.plan.composite import Served, serving
+from redmodel.plan.fields import target_of
 
 NULL = b"~null"
 """The token of records without a value in a field."""
@@ -21,14 +22,14 @@ class Program:
     composite index.
     """
 
-    def __init__(self, schema: Schema[Any], *, plain: bool = False) -> None:
+    def __init__(self, schema: Schema[Any], *, plain: bool = False, within: Program | None = None) -> None:
         self.schema = schema
-        self._composites = () if plain else schema.composites
+        self._composites = () if plain or within is not None else schema.composites
         self._served: dict[str, bytes] = {}
-        self.keys: list[bytes] = [schema.ids_key, schema.expires_key]
+        self.keys: list[bytes] = [schema.ids_key, schema.expires_key] if within is None else within.keys
         self.rich = False
         self._by_id = b"%" if schema.numbered else b"@"
-        self._places: dict[bytes, bytes] = {}
+        self._places: dict[bytes, bytes] = {} if within is None else within._places
         self._used: dict[bytes, bytes] = {}
 
     def place_of(self, key: bytes) -> bytes:
@@ -92,6 +93,8 @@ class Program:
             index = self.index(condition.path)
             words = ordered.fitting(index, self.place(index), condition)
             return self._equal(index, words) if isinstance(words, str) else words
+        if isinstance(condition, Through):
+            return self._through(condition)
         if isinstance(condition, FieldCondition):
             self.rich = True
             return CONDITIONS[type(condition)](self, condition)
@@ -137,6 +140,14 @@ class Program:
                 f"and only single numbers, dates and times for order; use == or in_(), or take Ordered[str]"
             )
         return [b"#", self.place_of(self.schema.side + index.path_bytes), *_bounds(index, condition)]
+
+    def _through(self, condition: Through) -> list[bytes]:
+        self.rich = True
+        index = self.index(condition.path)
+        theirs = Program(target_of(self.schema, index), within=self)
+        node = theirs.conditions((condition.condition,))
+        places = (self.place_of(theirs.schema.ids_key), self.place_of(theirs.schema.expires_key))
+        return [b">", index.path_bytes, *places, theirs.flags(b"")[1:], *node]
 
     def _equal(self, index: Index, value: object) -> list[bytes]:
         path = index.path_bytes

@@ -6,6 +6,7 @@ This room knows nothing of models, plans or connections: keys and arguments come
 from __future__ import annotations
 
 from redmodel.procedures import native_select_ordered as _ordered
+from redmodel.procedures import native_select_through as _through
 from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_cascade import cascade as _cascade
 from redmodel.procedures.native_count import increment as _increment
@@ -31,7 +32,7 @@ from redmodel.procedures.registry import Context, Procedure, lua
 _NODES[b"b"], _NODES[b"p"] = _beginning, _row
 _ORDERS[b"bm25"] = _bm25
 
-_RICH: tuple[str, ...] = (_ordered.SCRIPT, "select_words")
+_RICH: tuple[str, ...] = (_ordered.SCRIPT, _through.SCRIPT, "select_words")
 """Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""
 
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "ready", "select", "aggregate"))

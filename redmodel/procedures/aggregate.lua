@@ -12,7 +12,9 @@ local whole, rows = string.find(flags, 'i', 1, true), string.find(flags, 'v', 1,
 local NULL, SHIFT = '~null', 67108864
 at = 8
 local columns = list(1)
-local members = living(collect(parse()))
+local root = parse()
+if refusal then return refusal end
+local members = living(collect(root))
 
 local function text(n)
   return n and string.format('%.17g', n) or ''

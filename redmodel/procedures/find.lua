@@ -12,6 +12,7 @@ local columns = list(1)
 local orders = list(3)
 position(orders)
 local root = parse()
+if refusal then return refusal end
 
 -- What the order at this place of `orders` says of each member: a number, a text, or false.
 local function values_of(n, members)

@@ -64,7 +64,7 @@ def aggregate(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     side, records = keys[0][:-3], keys[0][:-4] + b":"
     flags, kind, path, most = guard(ctx, side, argv[0]), argv[1], argv[2], int(argv[6])
     measure = scores_at(ctx, keys[int(argv[5]) - 1]).get if argv[5] else None
-    program = Program(keys, argv, 7)
+    program = Program(ctx, keys, argv, 7, writes=b"w" in flags)
     columns = program.words(1)
     root = program.node()
     dead, _ = due_ids(ctx, side, keys[1], b"w" in flags)

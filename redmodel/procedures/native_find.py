@@ -108,7 +108,7 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     side, records = ids[:-3], ids[:-4] + b":"
     flags, offset, limit, most = guard(ctx, side, argv[0]), int(argv[1]), int(argv[2]), int(argv[3])
     may_write = b"w" in flags
-    program = Program(keys, argv, 4)
+    program = Program(ctx, keys, argv, 4, writes=may_write)
     columns, orders = program.words(1), program.words(3)
     walk = Position(program, orders) if b"k" in flags else None
     root = program.node()

@@ -196,10 +196,14 @@ NODES: dict[bytes, Callable[[Program], Node]] = {}
 class Program:
     """Reads the arguments in their order."""
 
-    __slots__ = ("argv", "at", "keys")
+    __slots__ = ("argv", "at", "ctx", "keys", "universe", "writes")
 
-    def __init__(self, keys: list[bytes], argv: list[bytes], at: int) -> None:
-        self.keys, self.argv, self.at = keys, argv, at
+    def __init__(self, ctx: Context, keys: list[bytes], argv: list[bytes], at: int, *, writes: bool) -> None:
+        self.ctx, self.keys, self.argv, self.at = ctx, keys, argv, at
+        self.universe = keys[0]
+        """The ids of the model of which nodes are read."""
+        self.writes = writes
+        """Whether stale entries may be cleared away."""
 
     def word(self) -> bytes:
         self.at += 1
@@ -214,7 +218,7 @@ class Program:
         return self.argv[self.at - n : self.at]
 
     def node(self) -> Node:
-        kind, universe = self.word(), self.keys[0]
+        kind, universe = self.word(), self.universe
         if kind == b"=":
             return InSet(self.key())
         if kind == b"#":

@@ -17,7 +17,7 @@ def walk(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     side, records = ids[:-3], ids[:-4] + b":"
     flags = guard(ctx, side, argv[0])
     place, cursor, step, few = int(argv[1]), argv[2], int(argv[3]), int(argv[4])
-    program = Program(keys, argv, 5)
+    program = Program(ctx, keys, argv, 5, writes=b"w" in flags)
     columns = program.words(1)
     root = program.node()
     dead, may_write = due_ids(ctx, side, expires, b"w" in flags)

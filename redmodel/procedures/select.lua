@@ -38,6 +38,7 @@ end
 -- (members, source) that gives a list of numbers, texts or false; and readers of pages straight off an order, each a function
 -- (root, source, direction, offset, limit) that gives members and total, or nothing where that can't be.
 local nodes, arrangements, straight = {}, {}, {}
+local refusal -- the error of a node that can't be answered
 
 -- Byte order. Lua's own `<` follows the server's locale, which is seldom another than C.
 local before = function(a, b) return a < b end

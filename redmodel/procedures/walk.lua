@@ -8,6 +8,7 @@ local place, cursor, step, few = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), 
 at = 6
 local columns = list(1)
 local root = parse()
+if refusal then return refusal end
 
 -- The smallest set of those in which every record is that meets the conditions.
 local function smallest()

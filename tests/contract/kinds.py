@@ -12,14 +12,14 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
 
 import redmodel as fields
-from redmodel import Embedded, Field, Indexed, Model, Ref, Unique
-from redmodel.model import Condition, Order
+from redmodel import Embedded, Field, Indexed, Model, Ref, Refs, Unique
+from redmodel.model import Condition, Not, Order
 
 Test = Callable[[Any], bool]
 WORDS = [
@@ -451,6 +451,8 @@ class Target(Model, prefix="random-targets"):
     id: str
     name: Indexed[str] = Field(default="")
     size: Indexed[int] = Field(default=0)
+    word: fields.Ordered[str | None] = Field(default=None)
+    next: Ref[Target | None] = Field(default=None)
 
 
 class Link(Equal):
@@ -458,13 +460,37 @@ class Link(Equal):
 
     annotation = Ref[Target | None]
     grouped = False
+    targets: ClassVar[dict[str, Target]] = {}
+    """What all references lead to."""
 
     def prepare(self, db: Any, rng: random.Random) -> None:
-        self.targets = {f"t{n}": Target(id=f"t{n}", name=rng.choice("abc"), size=rng.randrange(4)) for n in range(5)}
-        db.save_many(self.targets.values())
+        Link.targets = {
+            f"t{n}": Target(
+                id=f"t{n}",
+                name=rng.choice(WORDS),
+                size=rng.randrange(4),
+                word=OrderedWord().value(rng),
+                next=rng.choice([None, "t0", "t1", "nowhere"]),
+            )
+            for n in range(5)
+        }
+        db.save_many(Link.targets.values())
 
     def value(self, rng: random.Random) -> Any:
         return rng.choice([None, "t0", "t1", "t2", "t3", "t4", "nowhere"])
+
+    def ask_through(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        name, part = rng.choice([("name", Word()), ("size", Whole()), ("word", OrderedWord()), ("next", Link())])
+        condition, test = part.ask(rng, getattr(field, name))
+        # Unlike is a complement: it is met by what refers to nothing too.
+        complement = isinstance(condition, Not)
+
+        def through(value: Any) -> bool:
+            links = value if isinstance(value, list) else [value]
+            targets = [target for link in links if link and (target := Link.targets.get(link.id))]
+            return any(test(getattr(target, name)) is not complement for target in targets) is not complement
+
+        return condition, through
 
     def ask_equal(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
         wanted = self.value(rng)
@@ -481,6 +507,33 @@ class Link(Equal):
     def ask_not_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
         wanted = [self.value(rng) for _ in range(rng.randrange(4))]
         return field.not_in(wanted), lambda value: (value and value.id) not in wanted
+
+
+class Links(Link):
+    """A list of references: one of them decides."""
+
+    annotation = Refs[Target]
+
+    def value(self, rng: random.Random) -> Any:
+        return [f"t{rng.randrange(7)}" for _ in range(rng.randrange(4))]
+
+    def ask_equal(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = f"t{rng.randrange(7)}"
+        return field.contains(wanted), lambda value: wanted in [link.id for link in value]
+
+    def ask_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = self.value(rng)
+        return field.any_of(wanted), lambda value: not {link.id for link in value}.isdisjoint(wanted)
+
+    def ask_not_in(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        wanted = self.value(rng)
+        return ~field.all_of(wanted), lambda value: not {link.id for link in value}.issuperset(wanted)
+
+    def ask_unequal(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        return self.ask_not_in(rng, field)
+
+    def ask_null(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        return self.ask_in(rng, field)
 
 
 KINDS: tuple[type[Kind], ...] = (
@@ -505,4 +558,5 @@ KINDS: tuple[type[Kind], ...] = (
     Inside,
     InsideMany,
     Link,
+    Links,
 )

@@ -25,7 +25,7 @@ from redmodel import Model
 from redmodel.model import Condition
 from redmodel.plan import stream
 from tests.contract.conftest import BACKENDS
-from tests.contract.kinds import KINDS, Equal, Kind, Moment, Ordered, Ranged, Real, UniqueWord, Word
+from tests.contract.kinds import KINDS, Equal, Kind, Links, Moment, Ordered, Ranged, Real, UniqueWord, Word
 
 LONG = bool(os.environ.get("REDMODEL_LONG"))
 SEED = os.environ.get("REDMODEL_SEED")
@@ -144,7 +144,8 @@ def a_world(rng: random.Random, seed: int, db: Any, raw: Callable[..., Any]) -> 
     numbered = rng.random() < 0.3
     fields: dict[str, Any] = {name: (kind.annotation, kind.default) for name, kind in kinds.items()}
     ranged = [name for name, kind in kinds.items() if isinstance(kind, Ranged) and not isinstance(kind, Word)]
-    single = [name for name, kind in kinds.items() if isinstance(kind, Equal) and not isinstance(kind, UniqueWord)]
+    other = (UniqueWord, Links)
+    single = [name for name, kind in kinds.items() if isinstance(kind, Equal) and not isinstance(kind, other)]
     groups = [(*rng.sample(single, min(len(single), rng.randrange(1, 3))), last) for last in ranged]
     together = [group for group in groups if len(set(group)) == len(group)]
     made: Any = pydantic.create_model(
