@@ -133,12 +133,18 @@ def _bitfield(args: Args) -> list[Key] | None:
     return [Key(1, frozenset(flags))]
 
 
+# How many words follow that are no option of MIGRATE, whatever they look like.
+_PASSWORDS = {b"AUTH": 1, b"AUTH2": 2}
+
+
 def _migrate(args: Args) -> list[Key] | None:
     flags = frozenset(("RW", "access", "delete"))
-    if len(args) > 6:
-        for at in range(6, len(args)):
-            if args[at].upper() == b"KEYS" and not args[3]:
-                return [Key(place, flags) for place in range(at + 1, len(args))]
+    at = 6
+    while at < len(args):
+        word = args[at].upper()
+        if word == b"KEYS":
+            return None if args[3] else [Key(place, flags) for place in range(at + 1, len(args))]
+        at += 1 + _PASSWORDS.get(word, 0)
     return [Key(3, flags)] if len(args) > 3 else None
 
 

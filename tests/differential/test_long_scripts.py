@@ -182,3 +182,12 @@ def test_what_scripts_must_not_do(both: Both) -> None:
         EVAL "getmetatable(redis).__newindex = nil" 0
         """
     )
+
+
+def test_functions_see_a_global_table_that_they_cannot_change(both: Both) -> None:
+    bodies = ("getmetatable(_G).__index = {}", "_G.x = 1", "x = 1", "return getmetatable(redis)", "return tostring(x)")
+    for body in bodies:
+        source = f"#!lua name=l\nredis.register_function('f', function() {body} end)"
+        both.check([b"FUNCTION", b"LOAD", b"REPLACE", source.encode()])
+        both.check("FCALL f 0")
+    both.check("FUNCTION FLUSH")

@@ -43,6 +43,9 @@ SCENES = {
         a: ACL DRYRUN u SPUBLISH y 1
         a: ACL DRYRUN u SUNSUBSCRIBE y
         a: COMMAND GETKEYS SPUBLISH x 1
+        a: COMMAND GETKEYS MIGRATE h 1 "" 0 5 AUTH KEYS KEYS a b
+        a: COMMAND GETKEYS MIGRATE h 1 "" 0 5 AUTH2 x KEYS COPY KEYS a b
+        a: COMMAND GETKEYS MIGRATE h 1 k 0 5 AUTH KEYS KEYS a b
         a: ACL DELUSER u
     """,
     "what is queued is logged as a transaction's": """

@@ -27,6 +27,7 @@ end
 
 local globals = {}
 local environment = readonly(globals)
+local faces = raw.setmetatable({[environment] = true}, {__mode = "k"})  -- what scripts know as _G
 raw.setmetatable(globals, {__index = function(_, name)
     raw.fail("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'")
 end})
@@ -136,7 +137,7 @@ base.setmetatable = function(t, mt, ...)
 end
 base.getmetatable = function(t, ...)
     -- As in Redis only the table of all globals is seen to have one.
-    if behind[t] and t ~= environment then return nil end
+    if behind[t] and not faces[t] then return nil end
     return raw.getmetatable(t, ...)
 end
 base.loadstring = function(code, name) return load_text(code, name or code, environment) end
@@ -323,6 +324,7 @@ for name, value in raw.pairs(redis) do function_api[name] = value end
 function_globals.redis = readonly(function_api)
 local function_environment = readonly(function_globals)
 function_globals._G = function_environment
+faces[function_environment] = true
 local load_globals = raw.setmetatable({}, {__index = function(_, name)
     raw.fail("Script attempted to access nonexistent global variable '" .. raw.tostring(name) .. "'")
 end})
@@ -373,9 +375,10 @@ function run.library(code, name)
     local env = raw.setmetatable({}, {
         __index = function(_, key) return index.now[key] end,
         __newindex = function() raw.error(READONLY, 2) end,
-        __metatable = {},
+        __metatable = raw.getmetatable(environment),
     })
     behind[env] = function_globals
+    faces[env] = true
     local chunk, problem = load_text(code, name, env)
     if not chunk then return false, problem end
     index.now = load_globals
