@@ -208,7 +208,7 @@ class ClientConnection(asyncio.Protocol):
         self._ended = True
         self._stop_waiting()
         self._run()
-        return True
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
 
     def pause_writing(self) -> None:
         self._full = True

@@ -158,6 +158,18 @@ class Listener:
             return
         # The addresses may be the same, too: where the port is, they are free only then.
         sockets = self._opened_in_place_of(self._tcp, port, hosts, self.port if port == self.port else None, None)
+        if hosts != self._hosts and self._tls_port:
+            try:
+                encrypted = self._opened_in_place_of(
+                    self._tls_servers, self._tls_port, hosts, self._tls_port, self._tls
+                )
+            except ValueError:
+                for each in sockets:
+                    each.close()
+                if self.port:
+                    self._open_again(self._tcp, self.port, None)
+                raise
+            self._serve_sockets(self._tls_servers, encrypted, self._tls)
         self.port, self._hosts = port or None, hosts
         self._serve_sockets(self._tcp, sockets, None)
 
@@ -231,13 +243,13 @@ class Listener:
     ) -> None:
         async def serve(listening: socket.socket) -> None:
             if listening not in servers:
-                listening.close()
                 return
             server = await asyncio.get_running_loop().create_server(self._client, sock=listening, backlog=511, ssl=tls)
             if listening in servers:
                 servers[servers.index(listening)] = server
             else:
-                server.close()
+                with suppress(ValueError):  # its socket is closed already
+                    server.close()
 
         servers += sockets
         for each in sockets:
@@ -290,8 +302,10 @@ class Listener:
 
 def _close(servers: list[Listening]) -> None:
     for server in servers:
-        if isinstance(server, asyncio.Server):  # a socket that is no server yet is closed by who makes it one
-            server.close()
+        if isinstance(server, socket.socket):
+            # No server yet, or just becoming one: the loop must not look for its number, which the next one may get.
+            asyncio.get_running_loop().remove_reader(server.fileno())
+        server.close()
     servers.clear()
 
 

@@ -142,7 +142,7 @@ class _Program:
         pidfile = settings.text("pidfile")
         if pidfile:
             self._write_pid(Path(pidfile))
-        if listener.port:
+        if listener.port or settings.number("tls-port"):
             notice("Ready to accept connections")
         if listener.unixsocket:
             notice("The server is now ready to accept connections at %s", settings.text("unixsocket"))

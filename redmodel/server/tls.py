@@ -42,6 +42,10 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
             context.set_ciphers(settings.text("tls-ciphers"))
     except (OSError, ssl.SSLError) as error:
         raise TlsError(f"Failed to load certificates or ciphers: {error}") from error
+    if settings.flag("tls-prefer-server-ciphers"):
+        context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+    else:
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     versions = [_VERSIONS[word] for word in settings.text("tls-protocols").lower().split() if word in _VERSIONS]
     context.minimum_version = min(versions, default=ssl.TLSVersion.TLSv1_2)
     if versions:
