@@ -6,6 +6,7 @@ A selection is compiled to one run of the find procedure: conditions, order, tot
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from redmodel.errors import MultipleFound, NotFound, QueryError, ReplyError
@@ -48,6 +49,9 @@ R_co = TypeVar("R_co", covariant=True)
 ROWS = 1000
 """Rows that the procedure reads at most; more are fetched in batches of as many, so that no reply is unbounded."""
 
+
+PIECES: tuple[bytes, ...] = ()
+"""How many members the procedure may look at in one go, and in each piece of more; where empty, as it says itself."""
 
 DEPTH = 100
 """Levels that conditions may be nested; a list of any length is one level."""
@@ -256,6 +260,7 @@ def _command(
     plain: bool = False,
     total: bool = False,
     position: Sequence[bytes] = (),
+    begun: Sequence[bytes] = (),
 ) -> Command[Reply]:
     schema: Schema[Any] = schema_of(selection.model)
     # A page must not skip or repeat: without an order of its own it goes by id.
@@ -263,28 +268,40 @@ def _command(
     program, conditions, orders = compiled(selection, by_id=by_id, ordered=not count, plain=plain)
     flags = (b"w" if selection.writes else b"") + (b"c" if count else b"t" if schema.field_ttls else b"")
     how = FIND_RICH if program.rich else FIND
+    further = (b"%d" % len(begun), *begun) if begun else ()
+    if begun:
+        flags += b"p"
     if count:
-        return procedure(how, program.keys, (program.flags(flags), b"0", b"-1", b"0", b"0", b"0", *conditions))
+        nothing = (b"0", b"-1", b"0", b"0", b"0")
+        return procedure(how, program.keys, (program.flags(flags), *nothing, *further, *conditions))
     flags += (b"s" if selection.scored else b"") + (b"k" if position else b"") + (b"" if total else b"n")
     limit = -1 if selection.limit is None else selection.limit
     bounds = (b"%d" % selection.offset, b"%d" % limit, b"%d" % most)
     counted = (b"%d" % len(columns), *columns)
     ordered = (b"%d" % (len(orders) // 3), *orders)
     placed = (b"%d" % len(position), *position) if position else ()
-    return procedure(how, program.keys, (program.flags(flags), *bounds, *counted, *ordered, *placed, *conditions))
+    words = (*bounds, *counted, *ordered, *placed, *further, *conditions)
+    return procedure(how, program.keys, (program.flags(flags), *words))
 
 
-def _ask(selection: Selection[R], make: Callable[[bool], Command[Reply]]) -> Plan[Reply]:
-    """The reply to the command that ``make`` makes, of a plain program if it is told so."""
+def _ask(selection: Selection[R], make: Callable[..., Command[Reply]]) -> Plan[Reply]:
+    """The reply to the command that ``make`` makes, of a plain program if it is told so.
+
+    Where there is too much to look at in one go, it is made again, of the words with which the work goes on.
+    """
     schema: Schema[Any] = schema_of(selection.model)
 
     def ask(plain: bool) -> Plan[Reply]:
-        command = make(plain)
-        (reply,) = yield Batch((command,))
-        if isinstance(reply, ReplyError):
-            keys = command.args[3 : 3 + int(command.args[2])]
-            raise (yield from explain_query(reply, schema, keys))
-        return reply
+        begun: Sequence[bytes] = PIECES
+        while True:
+            command = make(plain=plain, begun=begun)
+            (reply,) = yield Batch((command,))
+            if isinstance(reply, ReplyError):
+                keys = command.args[3 : 3 + int(command.args[2])]
+                raise (yield from explain_query(reply, schema, keys))
+            if cast("list[Any]", reply)[0] != -2:
+                return reply
+            begun = cast("list[Any]", reply)[2]
 
     return (yield from with_or_without(schema, ask) if schema.composites else ask(True))
 
@@ -323,7 +340,7 @@ def answer(selection: Selection[R], most: int = ROWS, *, total: bool = False) ->
     """Run the procedure: one round trip, and one for each level of references to follow."""
     reading = selection.reading()
     columns = reading.columns
-    reply = yield from _ask(selection, lambda plain: _command(selection, most, columns, total=total, plain=plain))
+    reply = yield from _ask(selection, partial(_command, selection, most, columns, total=total))
     number, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
     scores: list[bytes | None] = more[0] if more else []
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
@@ -350,7 +367,7 @@ def beside(
     reading = selection.reading()
     words = (b"b" if back else b"a", *position)
     some, columns = selection.slice(limit=size), reading.columns
-    reply = yield from _ask(selection, lambda plain: _command(some, most, columns, plain=plain, position=words))
+    reply = yield from _ask(selection, partial(_command, some, most, columns, position=words))
     _, now, rows, rest, scores, ends, more = cast("tuple[Any, ...]", reply)
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Beside(records, rest, scores[len(rows) :], ends, bool(more))
@@ -425,7 +442,7 @@ def find_one_or_none(selection: Selection[R]) -> Plan[R | None]:
 
 def find_count(selection: Selection[R]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
-    reply = yield from _ask(selection, lambda plain: _command(selection, 0, count=True, plain=plain))
+    reply = yield from _ask(selection, partial(_command, selection, 0, count=True))
     return cast("list[int]", reply)[0]
 
 
@@ -433,5 +450,5 @@ def find_exists(selection: Selection[R]) -> Plan[bool]:
     """Whether any record meets the conditions, before offset and limit: one round trip."""
     any_one = selection.ordered(()).slice(limit=1)
     columns = schema_of(selection.model).columns[:1]
-    reply = yield from _ask(any_one, lambda plain: _command(any_one, 1, columns, plain=plain))
+    reply = yield from _ask(any_one, partial(_command, any_one, 1, columns))
     return bool(cast("list[list[bytes]]", reply)[2])

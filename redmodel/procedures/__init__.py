@@ -35,13 +35,17 @@ _ORDERS[b"bm25"] = _bm25
 _RICH: tuple[str, ...] = (_ordered.SCRIPT, _through.SCRIPT, "select_words")
 """Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""
 
+_FINDING = ("stream", "position", "pieces", "find")
+
 AGGREGATE = Procedure("aggregate", _aggregate, lua("common", "ready", "select", "aggregate"))
 AGGREGATE_RICH = Procedure("aggregate_rich", _aggregate, lua("common", "ready", "select", *_RICH, "aggregate"))
 CASCADE = Procedure("cascade", _cascade, lua("common", "ready", "deleting", "cascade"))
 DEFINE = Procedure("define", _define, lua("common", "define"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
-FIND = Procedure("find", _find, lua("common", "ready", "select", "stream", "position", "find"))
-FIND_RICH = Procedure("find_rich", _find, lua("common", "ready", "select", *_RICH, "stream", "position", "find"))
+FIND = Procedure("find", _find, lua("common", "ready", "select", "stream", "position", "pieces", "find"))
+FIND_RICH = Procedure(
+    "find_rich", _find, lua("common", "ready", "select", *_RICH, "stream", "position", "pieces", "find")
+)
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 ITEMS = Procedure("items", _items, lua("common", "items"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
@@ -51,7 +55,7 @@ SAVE = Procedure("save", _save, lua("common", "saving", "save"))
 TALLY = Procedure("tally", _tally, lua("common", "tally"))
 TOUCH = Procedure("touch", _touch, lua("common", "touching", "touch"))
 TRANSACT = Procedure("transact", _transact, lua("common", "saving", "deleting", "counting", "touching", "transact"))
-WALK = Procedure("walk", _walk, lua("common", "ready", "select", *_RICH, "walk"))
+WALK = Procedure("walk", _walk, lua("common", "ready", "select", *_RICH, "pieces", "walk"))
 
 ALL: tuple[Procedure, ...] = (
     AGGREGATE,

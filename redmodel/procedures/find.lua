@@ -3,14 +3,17 @@
 -- kind key-or-field direction; kinds: '#' a sorted set of every record, '?' one that may lack some, '$' a field's
 -- text, '@' the id, '%' the id as a number, or one that another part adds; directions: 'a' up, 'd' down, 'A' and 'D' the same
 -- with those first that lack a value), then the program. Further flags: 'c' count only, 's' tell by what value of the first
--- order each record stands where it does, 'k' a page by cursor (position.lua), 'n' the total is not asked for: it is -1.
+-- order each record stands where it does, 'k' a page by cursor (position.lua), 'n' the total is not asked for: it is -1, 'p' what
+-- was begun goes on (pieces.lua).
 -- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, with 's' or 'k' the values of all these,
--- with 'k' the positions of the first and the last of them, and 1 if more follow.
+-- with 'k' the positions of the first and the last of them, and 1 if more follow. Where there is too much to look at in one
+-- go, {-2, time, words to go on with} instead.
 local offset, limit, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 at = 5
 local columns = list(1)
 local orders = list(3)
 position(orders)
+resume()
 local root = parse()
 if refusal then return refusal end
 
@@ -89,35 +92,48 @@ local function may_precede(x, y, letter)
   return less == (string.lower(letter) == 'a')
 end
 
--- The first of the order: all are looked at, and only those sorted that may be among them.
+-- The first of the order in a pool of `most` and some more members, of which only those are sorted that may be among them.
+local function better(pool, members, most)
+  if #pool == most then
+    local worst = values_of(1, {pool[most]})[1]
+    local values, kept = values_of(1, members), {}
+    for i = 1, #members do
+      if may_precede(values[i], worst, orders[3]) then kept[#kept + 1] = members[i] end
+    end
+    members = kept
+  end
+  if #members == 0 then return pool end
+  for i = 1, #members do pool[#pool + 1] = members[i] end
+  local sorted = arrange(pool)
+  pool = {}
+  for i = 1, #sorted do
+    if #pool == most then break end
+    if sorted[i] ~= sorted[i - 1] then pool[#pool + 1] = sorted[i] end
+  end
+  return pool
+end
+
+-- The first of the order: all are looked at.
 local function arrange_first(members, most)
   if #members < 4 * most + 200 then return arrange(members) end
-  local size = 2 * most + 100
-  local pool, at = {}, 0
+  local pool, at, size = {}, 0, 2 * most + 100
   while at < #members do
     local part = {}
     for i = 1, math.min(size, #members - at) do part[i] = members[at + i] end
-    at = at + #part
-    if #pool == most then
-      local worst = values_of(1, {pool[most]})[1]
-      local values, kept = values_of(1, part), {}
-      for i = 1, #part do
-        if may_precede(values[i], worst, orders[3]) then kept[#kept + 1] = part[i] end
-      end
-      part = kept
-    end
-    if #part > 0 then
-      for i = 1, #part do pool[#pool + 1] = part[i] end
-      pool = arrange(pool)
-      for i = #pool, most + 1, -1 do pool[i] = nil end
-    end
-    size = 1000
+    at, size = at + #part, 1000
+    pool = better(pool, part, most)
   end
   return pool
 end
 
 if string.find(flags, 'c', 1, true) then
-  return {tally(root) or #living(collect(root)), digits(now), {}, {}}
+  local n = tally(root)
+  if not n and large(root) then
+    local unfinished
+    n, unfinished = in_pieces(root)
+    if unfinished then return unfinished end
+  end
+  return {n or #living(collect(root)), digits(now), {}, {}}
 end
 
 local offset_left, total, source = offset, nil, nil
@@ -219,6 +235,14 @@ from_order()
 
 if not source and #orders == 0 and limit >= 0 and not counts then
   source = alive(streamed(root, math.max(10, math.min(limit + 1, STEP)))) -- any will do, so the first that are found
+end
+
+if not source and limit >= 0 and #orders > 0 and not (walk and walk.way == 'b') and large(root) then
+  local unfinished, found
+  -- A few more than are wanted, as some may be stale.
+  total, unfinished, found = in_pieces(root, function(pool, members) return better(pool, members, last + 50) end)
+  if unfinished then return unfinished end
+  source = whole(found)
 end
 
 if not source then

@@ -111,6 +111,8 @@ def _answer(ctx: Context, keys: list[bytes], argv: list[bytes]) -> Any:
     program = Program(ctx, keys, argv, 4, writes=may_write)
     columns, orders = program.words(1), program.words(3)
     walk = Position(program, orders) if b"k" in flags else None
+    if b"p" in flags:
+        program.words(1)  # sets are fast here, so all is done in one go
     root = program.node()
     now = b"%d" % ctx.now
 

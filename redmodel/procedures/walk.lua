@@ -10,26 +10,9 @@ local columns = list(1)
 local root = parse()
 if refusal then return refusal end
 
--- The smallest set of those in which every record is that meets the conditions.
-local function smallest()
-  local best, size = 1, call('SCARD', ids)
-  local function look(node)
-    if node.kind ~= '=' then return end
-    local n = call('SCARD', node.key)
-    for i = 1, #KEYS do
-      if n < size and KEYS[i] == node.key then best, size = i, n end
-    end
-  end
-  look(root)
-  if root.kind == '&' then
-    for i = 1, #root do look(root[i]) end
-  end
-  return best
-end
-
 local members
 if place == 0 then
-  place = smallest()
+  place = smallest(root)
   if estimate(root) <= few then cursor, members = '0', living(collect(root)) else cursor, members = '-', {} end
 else
   local found = call('SSCAN', KEYS[place], cursor, 'COUNT', step)

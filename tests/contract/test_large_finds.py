@@ -100,3 +100,20 @@ def test_pages_and_the_first_of_many(db: Any, raw: Any, lost: int) -> None:
             cursor = query.after(size=6)
             cursor = query.after(cursor.next, size=6) if cursor.next else cursor
             assert cursor.items == (sorted_[6:12] or sorted_), (name, order)
+
+
+@pytest.mark.parametrize("bounds", [(b"300", b"100"), (b"1", b"40")])
+def test_what_is_too_much_for_one_call_goes_on_in_the_next(
+    db: Any, bounds: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("redmodel.plan.find.PIECES", bounds)
+    rng = random.Random(7)
+    crates = [a_crate(rng, n) for n in range(700)]
+    db.save_many(crates)
+    for name, (conditions, meets) in CONDITIONS.items():
+        wanted = [crate for crate in crates if meets(crate)]
+        assert db.find(Crate, *conditions).count() == len(wanted), name
+        for order, (orders, key) in ORDERS.items():
+            page = db.find(Crate, *conditions).order_by(*orders).page(2, size=9)
+            assert page.items == sorted(wanted, key=key)[9:18], (name, order)
+            assert page.total == len(wanted), (name, order)
