@@ -45,6 +45,7 @@ Conditions = Annotated[
     typer.Argument(
         metavar="CONDITION",
         help="field=value != < <= > >=; a,b means any of them; field~item: a collection holds the item; "
+        "field^=begins, field$=ends, field%=pattern, field?words: of texts; "
         "field=null: no value; field='\"a, b\"': text as it stands. All must be met; quote them for the shell.",
     ),
 ]
@@ -167,7 +168,10 @@ def find(
     url: Url = None,
     models: Models = None,
     order: Annotated[
-        list[str] | None, typer.Option("--order", metavar="FIELD", help="Order by a field; -field: the largest first.")
+        list[str] | None,
+        typer.Option(
+            "--order", metavar="FIELD", help="Order by a field; -field: the largest first; field:nulls-first."
+        ),
     ] = None,
     size: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Records on a page.")] = 20,
     page: Annotated[int, typer.Option("--page", min=1, help="Which page.")] = 1,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from redmodel.cli.faults import Refused
 from redmodel.errors import QueryError
-from redmodel.model import Compare, Condition, Index, Model, Not, Operator, Order, schema_of
+from redmodel.model import Condition, FieldRef, Index, Model, Or, Order, owner_of, path_of, schema_of
 
-_FORM = re.compile(r"\s*([^=!<>~\s]+)\s*(==|!=|<=|>=|=|<|>|~)\s?(.*)", re.DOTALL)
+_FORM = re.compile(r"\s*([^=!<>~^$%&?\s]+)\s*(==|!=|<=|>=|\^=|\$=|%=|&=|=|<|>|~|\?)\s?(.*)", re.DOTALL)
+_TEXTS = {"^=": "startswith", "$=": "endswith", "%=": "like"}
+_ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_NULLS_FIRST = ":nulls-first"
 # A value in double quotes (as JSON has it), or anything up to the next comma.
 _PIECE = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*(?=,|$)|([^,]*)', re.DOTALL)
 
@@ -19,9 +23,10 @@ _PIECE = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*(?=,|$)|([^,]*)', re.DOTALL)
 def parse(model: type[Model], text: str) -> Condition:
     """Read one condition on a model.
 
-    ``=`` equal, ``!=`` not equal, ``< <= > >=`` order, ``~`` a collection holds the item. Several values with commas
-    mean any of them (with ``!=``: none of them). ``null`` is a missing value. In double quotes a value is text as it
-    stands, with its commas, spaces and ``null``.
+    ``=`` equal, ``!=`` not equal, ``< <= > >=`` order, ``~`` a collection holds the item, ``&=`` it holds all of them;
+    ``^=`` a text begins so, ``$=`` ends so, ``%=`` fits a pattern of ``%`` and ``_``; ``?`` has these words. A path may
+    lead through references. Several values with commas mean any of them (with ``!=``: none of them). ``null`` is a
+    missing value. In double quotes a value is text as it stands, with its commas, spaces and ``null``.
 
     Raises:
         Refused: it has no such form.
@@ -37,18 +42,43 @@ def parse(model: type[Model], text: str) -> Condition:
     schema = schema_of(model)
     if path == schema.fields[0].name:
         raise Refused(f"{model.__name__}.{path} is the id, which has no index: redmodel show {schema.prefix}:{rest}")
-    index = schema.index(path)
+    field, index = _field(model, path)
+    if op == "?":
+        return cast("Condition", field.matches(rest))
     wanted = list(_values(rest))
-    if op == "~" and not index.many:
+    if op in _TEXTS:
+        ask = getattr(field, _TEXTS[op])
+        return Or(tuple(ask(_text(value, text)) for value in wanted))
+    if op in ("~", "&=") and not index.many:
         raise QueryError(f"{model.__name__}.{path} is no collection: write {path}={rest}")
-    if op in ("=", "==", "!=", "~"):
+    if op in ("=", "==", "!=", "~", "&="):
         values = [_typed(index, value) for value in wanted]
-        single = len(values) == 1
-        equal = Compare(path, "==", values[0], model) if single else Compare(path, "in", tuple(values), model)
-        return Not(equal) if op == "!=" else equal
+        if op == "&=":
+            return cast("Condition", field.all_of(values))
+        if op == "!=" and values == [None]:
+            return cast("Condition", field != None)  # noqa: E711 - it makes a condition
+        equal: Condition = field.contains(values[0]) if len(values) == 1 else field.any_of(values)
+        return ~equal if op == "!=" else equal
     if len(wanted) > 1:
         raise Refused(f"{text!r}: {op} takes one value; to mean a text with a comma, put it in double quotes")
-    return Compare(path, cast("Operator", op), _typed(index, wanted[0]), model)
+    return cast("Condition", _ORDERS[op](field, _typed(index, wanted[0])))
+
+
+def _field(model: type[Model], path: str) -> tuple[Any, Index]:
+    """The reference to a field, which may be one of another model that the path leads to, and its index there."""
+    found: Any = model
+    for step in path.split("."):
+        found = getattr(found, step, None)
+    if not isinstance(found, FieldRef):
+        schema_of(model).index(path)  # says how to index it, or that there is no such field
+    field = cast("FieldRef[Any]", found)
+    return field, schema_of(owner_of(field) or model).index(path_of(field))
+
+
+def _text(value: str | None, condition: str) -> str:
+    if value is None:
+        raise Refused(f"{condition!r}: null has no beginning or end; put it in double quotes to mean the text")
+    return value
 
 
 def _values(text: str) -> Iterator[str | None]:
@@ -86,16 +116,17 @@ def _typed(index: Index, text: str | None) -> Any:
 
 
 def orders(model: type[Model], texts: Iterable[str]) -> list[Order]:
-    """Read orders: ``-age`` or ``country,-elevation``."""
+    """Read orders: ``-age``, ``country,-elevation`` or ``age:nulls-first``."""
     schema = schema_of(model)
     found: list[Order] = []
     for text in texts:
         for part in text.split(","):
-            name = part.strip()
+            name = part.strip().removesuffix(_NULLS_FIRST)
             path = name.lstrip("+-")
             if not path or len(name) - len(path) > 1:
                 raise Refused(f"{text!r} is no order: write field, or -field for the largest first")
             if path != schema.fields[0].name:
                 schema.index(path)
-            found.append(Order(path, name.startswith("-"), model))
+            order = Order(path, name.startswith("-"), model)
+            found.append(order.nulls_first() if part.strip().endswith(_NULLS_FIRST) else order)
     return found

@@ -33,7 +33,11 @@ to the shell.
 | `country!=IS` | not equal; records without a value as well |
 | `elevation>=100` | `<`, `<=`, `>`, `>=`: on numbers, dates and times |
 | `country=IS,FO` | any of these; with `!=` none of them |
-| `tags~vip` | the collection holds the item |
+| `tags~vip` | the collection holds the item; `tags~vip,new` any of them, `tags&=vip,new` all |
+| `name^=A`, `name$=son` | an `Ordered` text begins so, ends so |
+| `name%=A%_x` | it fits the pattern: `%` is any text, `_` one character |
+| `body?quick fox` | a `Text` has these words, as typed into a search box |
+| `user.city=Oslo` | a field of the record that `user`, a `Ref`, leads to |
 | `iata=null` | no value; `iata!=null`: any value |
 | `city='"Washington, DC"'` | in double quotes (as JSON has them) text stands for itself: commas, spaces, `null` |
 | `city=` | the empty text |

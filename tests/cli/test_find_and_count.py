@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from redmodel import Database, Field, Indexed, Model, Ordered, Ref, Refs, Text
 from redmodel.cli.conditions import orders, parse
 from redmodel.cli.faults import Refused
 from redmodel.errors import QueryError, UnindexedField
@@ -35,6 +36,7 @@ NUMBERS = [
     ("nickname=", []),
     ("tags~b", [2, 5, 8]),
     ("tags~a,b", [1, 2, 4, 5, 7, 8, 10]),
+    ("tags&=a,b", [n for n in range(1, 11) if {"a", "b"} <= set(customer(n).tags)]),
     ('address.city="Washington, DC"', range(5, 11)),
     ('address.city="Washington, DC",Oslo', range(1, 11)),
     ("address.city=Washington, DC", []),
@@ -63,6 +65,71 @@ def test_what_a_condition_becomes() -> None:
     assert parse(Customer, r'nickname="a\"b",c') == Compare("nickname", "in", ('a"b', "c"))
     assert parse(Customer, 'nickname="half') == Compare("nickname", "==", '"half')
     assert parse(Customer, "nickname=a,") == Compare("nickname", "in", ("a", ""))
+
+
+class City(Model, prefix="cli-cities"):
+    id: str
+    name: Ordered[str]
+    about: Text[str] = Field(default="")
+
+
+class Flight(Model, prefix="cli-flights"):
+    id: str
+    to: Ref[City | None] = Field(default=None)
+    over: Refs[City] = Field(default_factory=list)
+    stops: Indexed[int | None] = Field(default=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("name^=O", "oc"),
+        ("name^=O,R", "oc"),
+        ("name$=slo,r", "ob"),
+        ("name%=_s%", "o"),
+        ('name%="B%,%"', "b"),
+        ("name>=Os", "o"),
+        ("name<B", ""),
+        ("about?quick fox", "o"),
+    ],
+)
+def test_conditions_on_texts(text: str, found: str) -> None:
+    with Database("memory://") as db:
+        for id, name, about in (("o", "Oslo", "a fox, quick"), ("c", "Ocean, C", ""), ("b", "Bern, er", "slow fox")):
+            db.save(City(id=id, name=name, about=about))
+        assert sorted(db.find(City, parse(City, text)).ids()) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("to.name=Oslo", "1"),
+        ("to.name!=Oslo", "23"),
+        ("to.name^=B", "2"),
+        ("to=null", "3"),
+        ("to.name!=null", "12"),
+        ("over.name=Oslo", "23"),
+        ("over~o,b", "23"),
+        ("over&=o,b", "3"),
+    ],
+)
+def test_conditions_through_references(text: str, found: str) -> None:
+    with Database("memory://") as db:
+        db.save_many([City(id="o", name="Oslo"), City(id="b", name="Bern")])
+        db.save_many([Flight(id="1", to="o"), Flight(id="2", to="b", over=["o"]), Flight(id="3", over=["o", "b"])])
+        assert sorted(db.find(Flight, parse(Flight, text)).ids()) == sorted(found)
+
+
+def test_what_texts_and_references_are_not() -> None:
+    for text in ("to.nothing=1", "to.name.first=1", "nothing.name=1", "stops.name=1"):
+        with pytest.raises(UnindexedField):
+            parse(Flight, text)
+    with pytest.raises(QueryError):
+        parse(Customer, "email^=a")
+    with pytest.raises(Refused):
+        parse(City, "name^=null")
+    first, last = orders(Flight, ["-stops:nulls-first,to"])[0], orders(Flight, ["stops"])[0]
+    assert (first.nulls, first.descending, last.nulls) == ("first", True, "last")
 
 
 @pytest.mark.parametrize("text", ["", "age", "=5", ">=5", "age 5", "age>1,2", 'nickname="\\q"'])
