@@ -159,7 +159,7 @@ if TYPE_CHECKING:
 
 else:
 
-    class OrderedRef(FieldRef):
+    class OrderedRef(FieldRef[V]):
         """A text with an order as it is named in a query: ``User.name.startswith("A")``."""
 
         __slots__ = ()

@@ -21,11 +21,14 @@ from redmodel.model import (
     ExpiresAt,
     Field,
     FieldRef,
+    Folded,
     Indexed,
     Key,
     Link,
     Model,
     Order,
+    Ordered,
+    OrderedRef,
     Rank,
     Ref,
     Refs,
@@ -41,6 +44,7 @@ from redmodel.model import (
     new_id,
     schema_of,
     search,
+    via,
 )
 
 M = TypeVar("M", bound=Model)
@@ -276,6 +280,62 @@ referring = find(
     Person.seen.contains("EGLL"),
 )
 assert_type(referring, list[Person])
+
+
+class City(Model, prefix="good-cities"):
+    name: Ordered[str]
+    nick: Folded[str | None] = Field(default=None)
+    size: Indexed[int]
+
+
+class Traveller(Model, prefix="good-travellers"):
+    home: Ref[City]
+    next: Ref[City | None] = Field(default=None)
+    seen: Refs[City] = Field(default_factory=list)
+    boss: Ref[Traveller | None] = Field(default=None)
+    tags: Indexed[list[str]] = Field(default_factory=list)
+    age: Indexed[int | None] = Field(default=None)
+
+
+city = City(name="Oslo", size=5)
+assert_type(city.name, str)
+assert_type(city.nick, str | None)
+assert_type(City.name, OrderedRef[str])
+assert_type(via(Traveller.home).size, FieldRef[int])
+assert_type(via(Traveller.next).name, OrderedRef[str])
+assert_type(via(Traveller.seen).size, FieldRef[int])
+assert_type(via(via(Traveller.boss).home).name, OrderedRef[str])
+texts = find(
+    City,
+    City.name.startswith("O"),
+    City.name.endswith("o"),
+    City.name.like("O%_o"),
+    City.name.like("100!%", escape="!"),
+    City.nick.startswith("o"),
+    City.name > "A",
+    City.name.between("A", "P"),
+    order_by=[-City.name, City.nick.nulls_first(), (-City.nick).nulls_last()],
+)
+assert_type(texts, list[City])
+travellers = find(
+    Traveller,
+    Traveller.home.name == "Oslo",
+    Traveller.home.name.startswith("O"),
+    Traveller.home.size.between(1, 5),
+    Traveller.boss.home.name != "Oslo",
+    Traveller.seen.size > 5,
+    via(Traveller.home).size > 5,
+    via(Traveller.home).name.like("O%"),
+    ~(via(Traveller.next).name == "Oslo"),
+    via(via(Traveller.boss).home).size.in_([1, 2]),
+    Traveller.seen.any_of([city, "oslo"]),
+    Traveller.seen.all_of([city]),
+    Traveller.tags.any_of(["a", "b"]),
+    Traveller.tags.all_of({"a", "b"}),
+    Traveller.age.any_of([1, 2]),
+    order_by=[Traveller.age.nulls_first(), -Traveller.age.nulls_first()],
+)
+assert_type(travellers, list[Traveller])
 
 
 def follow(db: Database) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from redmodel import Database
 from redmodel import Database
-from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ref, Refs, Text, Unique, computed, search
+from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ordered, Ref, Refs, Text, Unique, computed, search, via
 
 M = TypeVar("M", bound=Model)
 
@@ -131,6 +131,45 @@ find(Person, Person.seen.contains(user))  # error
 find(Person, Person.home)  # error
 Person.home.in_([user])  # error
 Field(on_delete="drop")  # error
+
+
+class City(Model, prefix="bad-cities"):
+    name: Ordered[str]
+    plain: Indexed[str]
+    size: Indexed[int]
+    note: str = ""
+
+
+class Traveller(Model, prefix="bad-travellers"):
+    home: Ref[City]
+    seen: Refs[City] = Field(default_factory=list)
+    tags: Indexed[list[str]] = Field(default_factory=list)
+    age: Indexed[int]
+
+
+City(name=5, plain="x", size=1)  # error
+City.plain.startswith("x")  # error
+City.plain.like("x%")  # error
+City.size.endswith("1")  # error
+City.name.startswith(5)  # error
+City.name.like("x", 5)  # error
+City.name > 5  # error
+find(City, City.name == 5)  # error
+Traveller.tags.any_of([5])  # error
+Traveller.tags.all_of([5])  # error
+Traveller.age.all_of([5])  # error
+Traveller.age.any_of(["x"])  # error
+Traveller.age.any_of(5)  # error
+Traveller.seen.any_of([user])  # error
+(-Traveller.age).nulls("first")  # error
+find(Traveller, via(Traveller.home).size == "x")  # error
+via(Traveller.home).size.startswith("x")  # error
+find(Traveller, via(Traveller.home).nothing == "x")  # error
+find(Traveller, via(Traveller.seen).note == "x")  # error
+via(Traveller.age).name == "x"  # error
+via(via(Traveller.home).size).name  # error
+find(Traveller, via(Traveller.home).name)  # error
+find(Traveller, via(Traveller.home))  # error
 
 
 def follow(db: Database) -> None:
