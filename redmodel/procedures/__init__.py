@@ -11,6 +11,7 @@ from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_cascade import cascade as _cascade
 from redmodel.procedures.native_count import increment as _increment
 from redmodel.procedures.native_find import ORDERS as _ORDERS
+from redmodel.procedures.native_find import STRAIGHT as _STRAIGHT
 from redmodel.procedures.native_find import find as _find
 from redmodel.procedures.native_items import items as _items
 from redmodel.procedures.native_mend import mend as _mend
@@ -19,6 +20,7 @@ from redmodel.procedures.native_schema import define as _define
 from redmodel.procedures.native_schema import reindex as _reindex
 from redmodel.procedures.native_select import NODES as _NODES
 from redmodel.procedures.native_select_words import beginning as _beginning
+from redmodel.procedures.native_select_words import best_by_bm25 as _best_by_bm25
 from redmodel.procedures.native_select_words import bm25 as _bm25
 from redmodel.procedures.native_select_words import row as _row
 from redmodel.procedures.native_transact import transact as _transact
@@ -30,7 +32,7 @@ from redmodel.procedures.native_write import touch as _touch
 from redmodel.procedures.registry import Context, Procedure, lua
 
 _NODES[b"b"], _NODES[b"p"] = _beginning, _row
-_ORDERS[b"bm25"] = _bm25
+_ORDERS[b"bm25"], _STRAIGHT[b"bm25"] = _bm25, _best_by_bm25
 
 _RICH: tuple[str, ...] = (_ordered.SCRIPT, _through.SCRIPT, "select_words")
 """Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""

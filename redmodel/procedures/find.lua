@@ -162,9 +162,9 @@ end
 -- An order by one sorted set may be read off the set itself, from the front or the back, and what else is asked of each
 -- member looked up: nil where that costs more than to sort what meets the conditions, or where it leaves some out.
 local function from_order()
-  if #orders == 3 and straight[orders[1]] and due == 0 and limit >= 0 and not walk then
+  if #orders == (orders[1] == 'bm25' and 6 or 3) and straight[orders[1]] and due == 0 and limit >= 0 and not walk then
     local found
-    found, total = straight[orders[1]](root, orders[2], orders[3], offset, limit)
+    found, total = straight[orders[1]](root, orders[2], orders[3] .. (orders[4] or ''), offset, limit)
     if found then source, offset_left = whole(found), 0 end
     return
   end

@@ -26,7 +26,7 @@ def _text(ctx: Context, records: bytes, field: bytes, id: bytes) -> bytes | None
     return None if found == b"\x00" else found  # None, where a missing field means another value
 
 
-def _number(id: bytes) -> float | None:
+def number_of(id: bytes) -> float | None:
     try:
         return float(id)
     except ValueError:
@@ -48,7 +48,7 @@ def _value_of(ctx: Context, kind: bytes, source: bytes, keys: list[bytes], recor
     if kind == b"$":
         return partial(_text, ctx, records, source)
     if kind == b"%":
-        return _number
+        return number_of
     if kind == b"@":
         return lambda member: member
     return ORDERS[kind](ctx, keys, source)
@@ -220,9 +220,11 @@ def _read_order(
     the conditions, or where it leaves some out.
     """
     no: tuple[None, int, int] = (None, 0, 0)
-    straight = STRAIGHT.get(orders[0]) if len(orders) == 3 and last >= 0 and walk is None and not dead else None
+    plain = len(orders) == (6 if orders[:1] == [b"bm25"] else 3)
+    straight = STRAIGHT.get(orders[0]) if plain and last >= 0 and walk is None and not dead else None
     if straight is not None:
-        return *straight(ctx, root, keys, orders[1], orders[2], offset, last - offset), 0
+        direction = b"".join(orders[2:4])
+        return *straight(ctx, root, keys, orders[1], direction, offset, last - offset), 0
     if len(orders) != 3 or orders[0] not in (b"#", b"?") or (walk and walk.id is not None and walk.text is None):
         return no
     key, letter, universe = keys[int(orders[1]) - 1], orders[2], keys[0]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from heapq import nsmallest
 
 from redmodel.procedures.containers import Ids, hash_at, scores_at, set_at
-from redmodel.procedures.native_find import Value
-from redmodel.procedures.native_select import Program
+from redmodel.procedures.native_find import Value, number_of
+from redmodel.procedures.native_select import InRange, Node, Program
 from redmodel.procedures.registry import Context
 
 LENGTHS = 1 << 24
@@ -110,3 +111,40 @@ def beginning(program: Program) -> Beginning:
 def row(program: Program) -> Row:
     """Reads the node of words in a row."""
     return Row(program.key(), program.word(), program.word(), program.keys[0])
+
+
+def _candidates(ctx: Context, key: bytes, wanted: int) -> list[bytes]:
+    """Those of one word that can be among the best: of each number of occurrences the shortest texts."""
+    members: list[bytes] = []
+    low = b"-inf"
+    while found := ctx.call(b"ZRANGEBYSCORE", key, low, b"+inf", b"LIMIT", b"0", b"1", b"WITHSCORES"):
+        first = found[0]
+        times = (LENGTHS - 1 - scores_at(ctx, key)[first[0] if isinstance(first, tuple) else first]) // LENGTHS
+        high = b"%d" % (LENGTHS - 1 - times * LENGTHS)
+        members += ctx.call(b"ZRANGEBYSCORE", key, low, high, b"LIMIT", b"0", b"%d" % wanted)
+        low = b"(" + high
+    return members
+
+
+def best_by_bm25(
+    ctx: Context, root: Node, keys: list[bytes], source: bytes, direction: bytes, offset: int, limit: int
+) -> tuple[list[bytes] | None, int]:
+    """The page of those that come first, and the total, without sorting all; None where that can't be."""
+    wanted = offset + limit
+    if direction[:1] != b"d" or not 1 <= wanted <= 10_000:
+        return None, 0
+    told = source.split()
+    found: Iterable[bytes]
+    if len(told) == 4 and told[0] == b"w" and direction == b"d@" and isinstance(root, InRange):
+        word = keys[int(told[2]) - 1]
+        if root.key == word and root.low == b"-inf":
+            found, total = _candidates(ctx, word, wanted), len(scores_at(ctx, word))
+            return _first(found, bm25(ctx, keys, source), wanted, direction)[offset:], total
+    met = root.collect(ctx)
+    return _first(met, bm25(ctx, keys, source), wanted, direction)[offset:], len(met)
+
+
+def _first(ids: Iterable[bytes], value: Value, wanted: int, direction: bytes) -> list[bytes]:
+    if direction == b"d%":
+        return nsmallest(wanted, ids, key=lambda each: (-value(each), number_of(each) or 0.0, each))
+    return nsmallest(wanted, ids, key=lambda each: (-value(each), each))

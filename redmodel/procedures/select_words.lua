@@ -107,3 +107,63 @@ arrangements['bm25'] = function(members, source)
   end
   return result
 end
+
+-- Of the members that come first by value, the largest first, and then by id, as many as wanted.
+local function best(members, values, wanted, numbered)
+  local kept, last = {}, nil
+  local function first(a, b)
+    if values[a] ~= values[b] then return values[a] > values[b] end
+    if a == b then return false end
+    if numbered then
+      local x, y = tonumber(members[a]), tonumber(members[b])
+      if x ~= y then return x < y end
+    end
+    return before(members[a], members[b])
+  end
+  local function cut()
+    table.sort(kept, first)
+    for i = #kept, wanted + 1, -1 do kept[i] = nil end
+    last = kept[wanted]
+  end
+  for i = 1, #members do
+    if not last or first(i, last) then
+      kept[#kept + 1] = i
+      if #kept >= 2 * wanted + 64 then cut() end
+    end
+  end
+  cut()
+  local result = {}
+  for i = 1, #kept do result[i] = members[kept[i]] end
+  return result
+end
+
+-- Those of one word that can be among the best: of each number of occurrences the shortest texts.
+local function candidates(key, wanted)
+  local members, low = {}, '-inf'
+  while true do
+    local found = call('ZRANGEBYSCORE', key, low, '+inf', 'LIMIT', 0, 1, 'WITHSCORES')
+    if #found == 0 then return members end
+    local times = math.floor((LENGTHS - 1 - tonumber(found[2])) / LENGTHS)
+    local high = digits(LENGTHS - 1 - times * LENGTHS)
+    local group = call('ZRANGEBYSCORE', key, low, high, 'LIMIT', 0, wanted)
+    for i = 1, #group do members[#members + 1] = group[i] end
+    low = '(' .. high
+  end
+end
+
+-- The direction is followed by the kind of id that decides between equals.
+straight['bm25'] = function(root, source, direction, offset, limit)
+  local wanted = offset + limit
+  if string.sub(direction, 1, 1) ~= 'd' or wanted < 1 or wanted > 10000 then return end
+  local members, total
+  local _, word = string.match(source, '^w (%d+) (%d+) %S+$')
+  if word and direction == 'd@' and root.kind == '#' and root.key == KEYS[tonumber(word)] and root.low == '-inf' then
+    members, total = candidates(root.key, wanted), call('ZCARD', root.key)
+  else
+    members = collect(root)
+    total = #members
+  end
+  local found, result = best(members, arrangements['bm25'](members, source), wanted, direction == 'd%'), {}
+  for i = offset + 1, #found do result[#result + 1] = found[i] end
+  return result, total
+end
