@@ -131,7 +131,7 @@ def best_by_bm25(
 ) -> tuple[list[bytes] | None, int]:
     """The page of those that come first, and the total, without sorting all; None where that can't be."""
     wanted = offset + limit
-    if direction[:1] != b"d" or not 1 <= wanted <= 10_000:
+    if direction[:1] != b"d" or not 1 <= wanted <= 1000:
         return None, 0
     told = source.split()
     found: Iterable[bytes]

@@ -108,7 +108,7 @@ arrangements['bm25'] = function(members, source)
   return result
 end
 
--- Of the members that come first by value, the largest first, and then by id, as many as wanted.
+-- Of the members those that come first by value, the largest first, and then by id, as many as wanted; and their values.
 local function best(members, values, wanted, numbered)
   local kept, last = {}, nil
   local function first(a, b)
@@ -132,38 +132,146 @@ local function best(members, values, wanted, numbered)
     end
   end
   cut()
-  local result = {}
-  for i = 1, #kept do result[i] = members[kept[i]] end
-  return result
+  local found, worth = {}, {}
+  for i = 1, #kept do found[i], worth[i] = members[kept[i]], values[kept[i]] end
+  return found, worth
 end
 
--- Those of one word that can be among the best: of each number of occurrences the shortest texts.
-local function candidates(key, wanted)
-  local members, low = {}, '-inf'
+-- The occurrences of a word by their number: from which place to which they stand in its sorted set, the shortest text first.
+local function groups_of(key)
+  local groups, low = {}, '-inf'
   while true do
     local found = call('ZRANGEBYSCORE', key, low, '+inf', 'LIMIT', 0, 1, 'WITHSCORES')
-    if #found == 0 then return members end
-    local times = math.floor((LENGTHS - 1 - tonumber(found[2])) / LENGTHS)
+    if #found == 0 then return groups end
+    local head = tonumber(found[2])
+    local times = math.floor((LENGTHS - 1 - head) / LENGTHS)
     local high = digits(LENGTHS - 1 - times * LENGTHS)
-    local group = call('ZRANGEBYSCORE', key, low, high, 'LIMIT', 0, wanted)
-    for i = 1, #group do members[#members + 1] = group[i] end
+    groups[#groups + 1] = {at = call('ZCOUNT', key, '-inf', '(' .. digits(head)), stop = call('ZCOUNT', key, '-inf', high), head = head}
     low = '(' .. high
   end
+end
+
+-- How many have all, or any, of the words; nil where a server can't tell that fast.
+local function how_many(all, keys)
+  if #keys > 4 then return end
+  local total = 0
+  for choice = 1, 2 ^ #keys - 1 do
+    local chosen, rest = {}, choice
+    for i = 1, #keys do
+      if rest % 2 == 1 then chosen[#chosen + 1] = keys[i] end
+      rest = math.floor(rest / 2)
+    end
+    if not all or #chosen == #keys then
+      local n = #chosen == 1 and call('ZCARD', chosen[1]) or redis.pcall('ZINTERCARD', #chosen, unpack(chosen)) -- since 7.0
+      if type(n) ~= 'number' then return end
+      total = total + (not all and #chosen % 2 == 0 and -n or n)
+    end
+  end
+  return total
+end
+
+-- The best of those that have all, or any, of common words, without a look at most of them: each word's occurrences are read
+-- from the weightiest down, until what is left of all words together weighs less than what was found.
+local function weightiest(all, terms, wanted, numbered)
+  local members, values, seen, ended = {}, {}, {}, false
+  for i = 1, #terms do
+    local term = terms[i]
+    term.groups = groups_of(term.key)
+    for j = 1, #term.groups do term.groups[j].weight = term.weigh(term.groups[j].head) end
+  end
+  repeat
+    local fresh, left = {}, 0
+    for i = 1, #terms do
+      local term, top = terms[i], nil
+      for j = 1, #term.groups do
+        local group = term.groups[j]
+        if group.at < group.stop and (not top or group.weight > top.weight) then top = group end
+      end
+      if top then
+        local page = call('ZRANGE', term.key, top.at, math.min(top.at + 99, top.stop - 1), 'WITHSCORES')
+        top.at = top.at + 100
+        for j = 1, #page, 2 do
+          if not seen[page[j]] then
+            seen[page[j]] = true
+            fresh[#fresh + 1] = page[j]
+          end
+        end
+        top.weight = term.weigh(tonumber(page[#page]))
+      end
+      local most = 0
+      for j = 1, #term.groups do
+        local group = term.groups[j]
+        if group.at < group.stop then most = math.max(most, group.weight) end
+      end
+      left = left + most
+      if all and most == 0 then ended = true end -- who has all words was seen
+    end
+    if left == 0 then ended = true end
+    local sums, had = {}, {}
+    for i = 1, #fresh do sums[i], had[i] = 0, 0 end
+    for i = 1, #terms do
+      local scores = pieces('ZMSCORE', terms[i].key, fresh)
+      for j = 1, #fresh do
+        if scores[j] then sums[j], had[j] = sums[j] + terms[i].weigh(tonumber(scores[j])), had[j] + 1 end
+      end
+    end
+    for i = 1, #fresh do
+      if not all or had[i] == #terms then members[#members + 1], values[#values + 1] = fresh[i], sums[i] end
+    end
+    members, values = best(members, values, wanted, numbered)
+  until ended or (#members == wanted and values[wanted] > left * 1.000000001)
+  return members
+end
+
+-- The terms of an order, if they are words and the conditions are that all, or any, of them are there.
+local function same_words(root, source)
+  local nodes_of, wanted, terms = root, {}, {}
+  if root.kind == '#' then nodes_of = {root} elseif root.kind ~= '&' and root.kind ~= '|' then return end
+  for i = 1, #nodes_of do
+    local node = nodes_of[i]
+    if node.kind ~= '#' or node.low ~= '-inf' or node.high ~= '+inf' then return end
+    wanted[node.key] = true
+  end
+  for kind, texts, word, weight in string.gmatch(source, '(%a) (%d+) (%S+) (%S+)') do
+    local key = kind == 'w' and KEYS[tonumber(word)]
+    if not key or not wanted[key] then return end
+    terms[#terms + 1] = {key = key, texts = KEYS[tonumber(texts)], weight = tonumber(weight)}
+  end
+  return #terms == #nodes_of and terms
 end
 
 -- The direction is followed by the kind of id that decides between equals.
 straight['bm25'] = function(root, source, direction, offset, limit)
   local wanted = offset + limit
-  if string.sub(direction, 1, 1) ~= 'd' or wanted < 1 or wanted > 10000 then return end
-  local members, total
-  local _, word = string.match(source, '^w (%d+) (%d+) %S+$')
-  if word and direction == 'd@' and root.kind == '#' and root.key == KEYS[tonumber(word)] and root.low == '-inf' then
-    members, total = candidates(root.key, wanted), call('ZCARD', root.key)
-  else
+  if string.sub(direction, 1, 1) ~= 'd' or wanted < 1 or wanted > 1000 then return end
+  local terms, numbered, members, total = same_words(root, source), direction == 'd%', nil, nil
+  if terms and #terms == 1 and not numbered then
+    members, total = {}, call('ZCARD', root.key)
+    local groups = groups_of(root.key)
+    for i = 1, #groups do
+      local group = groups[i]
+      local page = call('ZRANGE', root.key, group.at, math.min(group.at + wanted, group.stop) - 1)
+      for j = 1, #page do members[#members + 1] = page[j] end
+    end
+  elseif terms then
+    local keys, least, sum = {}, math.huge, 0
+    for i = 1, #terms do
+      keys[i] = terms[i].key
+      local n = call('ZCARD', keys[i])
+      least, sum = math.min(least, n), sum + n
+    end
+    local all = root.kind == '&'
+    if (all and least or sum) > 2000 then total = how_many(all, keys) end
+    if total then
+      for i = 1, #terms do terms[i].weigh = weigher(terms[i].texts, terms[i].key, terms[i].weight) end
+      members = weightiest(all, terms, wanted, numbered)
+    end
+  end
+  if not members then
     members = collect(root)
     total = #members
   end
-  local found, result = best(members, arrangements['bm25'](members, source), wanted, direction == 'd%'), {}
+  local found, result = best(members, arrangements['bm25'](members, source), wanted, numbered), {}
   for i = offset + 1, #found do result[#result + 1] = found[i] end
   return result, total
 end
