@@ -132,9 +132,14 @@ local function tally(node)
   if kind == '*' or kind == '=' or kind == '#' or (nodes[kind] and nodes[kind].exact) then
     n = estimate(node)
   elseif kind == '&' then
-    local sets = {}
-    for i = 1, #node do sets[#sets + 1] = node[i].kind == '=' and node[i].key or nil end
-    if #sets == #node and #sets <= 1000 then n = redis.pcall('SINTERCARD', #sets, unpack(sets)) end -- since 7.0
+    local sets, command = {}, 'SINTERCARD' -- both are there since 7.0
+    for i = 1, #node do
+      local child = node[i]
+      local whole = child.kind == '#' and child.low == '-inf' and child.high == '+inf'
+      if whole then command = 'ZINTERCARD' end
+      sets[#sets + 1] = (whole or child.kind == '=') and child.key or nil
+    end
+    if #sets == #node and #sets <= 1000 then n = redis.pcall(command, #sets, unpack(sets)) end
     if type(n) ~= 'number' then return end
   end
   if not n or due == 0 then return n end
