@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from redmodel.database.database import Database
     from redmodel.database.database_async import AsyncDatabase
     from redmodel.database.query import AsyncQuery, Query
+    from redmodel.database.scan import AsyncScan, Scan
     from redmodel.database.transaction import AsyncTransaction, Transaction
     from redmodel.errors import (
         AlreadyExists,
@@ -79,6 +80,7 @@ __all__ = [
     "Analyzer",
     "AsyncDatabase",
     "AsyncQuery",
+    "AsyncScan",
     "AsyncTransaction",
     "AuthenticationFailed",
     "BulkError",
@@ -120,6 +122,7 @@ __all__ = [
     "RenamedFrom",
     "ReplyError",
     "Restricted",
+    "Scan",
     "SchemaError",
     "StaleWrite",
     "StatusReport",
@@ -154,6 +157,7 @@ _PLACES = (
     "redmodel.plan.check_report",
     "redmodel.plan.status",
     "redmodel.database.query",
+    "redmodel.database.scan",
     "redmodel.database.transaction",
     "redmodel.database.database",
     "redmodel.database.database_async",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from redmodel.database.backend import Backend, open_backend
 from redmodel.database.bulk import run_bulk
@@ -15,9 +15,11 @@ from redmodel.database.editing import Edit
 from redmodel.database.item_verbs import ItemVerbs
 from redmodel.database.pacing import run_paced
 from redmodel.database.query import Query
+from redmodel.database.scan import Scan
 from redmodel.database.settling import Settling
 from redmodel.database.sweeping import Sweeper
 from redmodel.database.transaction import Transaction
+from redmodel.errors import QueryError
 from redmodel.model import Condition, Link, Model
 from redmodel.model.refs import Reference
 from redmodel.plan import delete as deletes
@@ -37,6 +39,7 @@ from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
 from redmodel.plan.registration import Registered
 from redmodel.plan.save import OnlyIf
+from redmodel.plan.scanning import Scanning
 from redmodel.plan.status import StatusReport, SyncReport
 from redmodel.plan.sync import Progress as SyncProgress
 from redmodel.plan.sync import Sync
@@ -418,8 +421,34 @@ class Database(ItemVerbs):
         """
         return run_paced(Walk(model, write=True, rate=rate, cursor=cursor, progress=progress), self._writer)
 
-    def find(self, model: type[M], *conditions: Condition) -> Query[M]:
-        """Query the records that meet all conditions; nothing is asked until a terminal is called."""
+    @overload
+    def find(self, model: type[M], *conditions: Condition) -> Query[M]: ...
+    @overload
+    def find(
+        self,
+        model: type[M],
+        *conditions: Condition | Callable[[M], object],
+        scan: Literal[True],
+        progress: Told | None = None,
+    ) -> Scan[M]: ...
+    def find(self, model: type[M], *conditions: Any, scan: bool = False, progress: Told | None = None) -> Any:
+        """Query the records that meet all conditions; nothing is asked until a terminal is called.
+
+        Args:
+            model: whose records.
+            *conditions: comparisons of indexed fields, joined with ``& | ~``; with ``scan=True`` also functions of a
+                record, and comparisons of fields without an index.
+            scan: look at every record that the indexed conditions leave, a thousand each round trip, so that the cost
+                grows with their number.
+            progress: of a scan: called after each step with how many were looked at, and of how many; False stops it.
+
+        Raises:
+            UnindexedField: a field without an index is compared, and ``scan`` is not given.
+        """
+        if scan:
+            return Scan(self._executor, Scanning(model, conditions, progress, not self._read_only))
+        if progress is not None:
+            raise QueryError("progress is told of a scan only: find(..., scan=True)")
         return Query(self._executor, Selection(model, conditions, writes=not self._read_only))
 
     def count(self, model: type[Model], *conditions: Condition) -> int:

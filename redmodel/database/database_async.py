@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from redmodel.database.backend import AsyncBackend, open_async_backend
 from redmodel.database.bulk import gathered, run_bulk_async
@@ -15,9 +15,11 @@ from redmodel.database.editing import AsyncEdit
 from redmodel.database.item_verbs_async import AsyncItemVerbs
 from redmodel.database.pacing import run_paced_async
 from redmodel.database.query import AsyncQuery
+from redmodel.database.scan import AsyncScan
 from redmodel.database.settling import AsyncSettling
 from redmodel.database.sweeping import AsyncSweeper
 from redmodel.database.transaction import AsyncTransaction
+from redmodel.errors import QueryError
 from redmodel.model import Condition, Link, Model
 from redmodel.model.refs import Reference
 from redmodel.plan import delete as deletes
@@ -37,6 +39,7 @@ from redmodel.plan.check_report import CheckReport
 from redmodel.plan.find import Selection, find_count
 from redmodel.plan.registration import Registered
 from redmodel.plan.save import OnlyIf
+from redmodel.plan.scanning import Scanning
 from redmodel.plan.status import StatusReport, SyncReport
 from redmodel.plan.sync import Progress as SyncProgress
 from redmodel.plan.sync import Sync
@@ -430,8 +433,34 @@ class AsyncDatabase(AsyncItemVerbs):
         """
         return await run_paced_async(Walk(model, write=True, rate=rate, cursor=cursor, progress=progress), self._writer)
 
-    def find(self, model: type[M], *conditions: Condition) -> AsyncQuery[M]:
-        """Query the records that meet all conditions; nothing is asked until a terminal is called."""
+    @overload
+    def find(self, model: type[M], *conditions: Condition) -> AsyncQuery[M]: ...
+    @overload
+    def find(
+        self,
+        model: type[M],
+        *conditions: Condition | Callable[[M], object],
+        scan: Literal[True],
+        progress: Told | None = None,
+    ) -> AsyncScan[M]: ...
+    def find(self, model: type[M], *conditions: Any, scan: bool = False, progress: Told | None = None) -> Any:
+        """Query the records that meet all conditions; nothing is asked until a terminal is called.
+
+        Args:
+            model: whose records.
+            *conditions: comparisons of indexed fields, joined with ``& | ~``; with ``scan=True`` also functions of a
+                record, and comparisons of fields without an index.
+            scan: look at every record that the indexed conditions leave, a thousand each round trip, so that the cost
+                grows with their number.
+            progress: of a scan: called after each step with how many were looked at, and of how many; False stops it.
+
+        Raises:
+            UnindexedField: a field without an index is compared, and ``scan`` is not given.
+        """
+        if scan:
+            return AsyncScan(self._executor, Scanning(model, conditions, progress, not self._read_only))
+        if progress is not None:
+            raise QueryError("progress is told of a scan only: find(..., scan=True)")
         return AsyncQuery(self._executor, Selection(model, conditions, writes=not self._read_only))
 
     async def count(self, model: type[Model], *conditions: Condition) -> int:

@@ -508,7 +508,7 @@ class Schema(Generic[M]):
         if below is not None:
             return f"{self.name}.{path} is a nested model: compare a field inside it, as in {self.name}.{below}."
         shown = getattr(known.annotation, "__name__", str(known.annotation))
-        return f"{self.name}.{path} has no index: declare it as `{path}: Indexed[{shown}]`."
+        return f"{self.name}.{path} has no index: declare it as `{path}: Indexed[{shown}]`, or find(..., scan=True)."
 
 
 def key_fields(model: type[BaseModel]) -> list[str]:

@@ -232,7 +232,8 @@ def _check(condition: Condition, schema: Schema[Any], depth: int = 1) -> None:
     else:
         raise QueryError(
             f"{condition!r} is no condition: compare an indexed field, as in {schema.name}.age >= 18. "
-            f"A comparison that gives True or False was made with something else"
+            f"A comparison that gives True or False was made with something else; functions of a record, and "
+            f"comparisons of fields without an index, take find(..., scan=True)"
         )
 
 

@@ -94,6 +94,12 @@ def _path(schema: Schema[Any], name: FieldRef[Any] | str, verb: str, whole: bool
     return tuple(steps)
 
 
+def value_at(schema: Schema[Any], path: str) -> Make:
+    """A function that gives the value at a path of a record. QueryError if there is no such field."""
+    steps = _path(schema, path, "find", False)
+    return lambda record: _follow(record, steps)
+
+
 def _follow(value: Any, steps: Sequence[str]) -> Any:
     """What lies at the end of the path: None behind a None, a list behind a collection."""
     for at, step in enumerate(steps):

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from redmodel import AsyncDatabase, AsyncTransaction
+from redmodel import AsyncDatabase, AsyncScan, AsyncTransaction
 from redmodel.database.query import AsyncQuery
 
 
@@ -29,7 +29,7 @@ class Blocking:
                 return self._loop.run_until_complete(result)
             if isinstance(result, AsyncTransaction):
                 return BlockingTransaction(result, self._loop)
-            return BlockingQuery(result, self._loop) if isinstance(result, AsyncQuery) else result
+            return BlockingQuery(result, self._loop) if isinstance(result, AsyncQuery | AsyncScan) else result
 
         return verb
 

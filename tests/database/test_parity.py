@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from redmodel import AsyncDatabase, AsyncQuery, AsyncTransaction, Database, Query, Transaction
+from redmodel import AsyncDatabase, AsyncQuery, AsyncScan, AsyncTransaction, Database, Query, Scan, Transaction
 from redmodel.database.groups import AsyncGroups, Groups
 
 TWINS = [(Database, AsyncDatabase), (Query, AsyncQuery), (Groups, AsyncGroups), (Transaction, AsyncTransaction)]
+TWINS.append((Scan, AsyncScan))
 
 
 def public(cls: type[Any]) -> dict[str, Any]:

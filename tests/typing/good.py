@@ -11,8 +11,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import assert_type
 
-from redmodel import AsyncDatabase, AsyncQuery, Database
-from redmodel import Database
+from redmodel import AsyncDatabase, AsyncQuery, CursorPage, Database, Scan
 from redmodel.model import (
     TTL,
     Analyzer,
@@ -385,3 +384,18 @@ find(Essay, Essay.title.all_words("a b"), order_by=[Essay.title.rank("fox"), -so
 def ranked(db: Database) -> None:
     pairs = db.find(Essay, sought).order_by(sought.rank).scored().all()
     assert_type(pairs, list[tuple[Essay, float | None]])
+
+
+def large_results(db: Database) -> None:
+    page = db.find(Essay).after("", size=3)
+    assert_type(page, CursorPage[Essay])
+    assert_type(page.items, list[Essay])
+    assert_type(page.next, str | None)
+    assert_type(db.find(Essay).ids().before().previous, str | None)
+    for essay in db.find(Essay).stream(batch=10):
+        assert_type(essay, Essay)
+    assert_type(db.find(Essay).trusted().all(), list[Essay])
+    assert_type(db.get(Essay, "1", trusted=True), Essay)
+    scan = db.find(Essay, Essay.title.all_words("a"), lambda essay: essay.body == "x", scan=True)
+    assert_type(scan, Scan[Essay])
+    assert_type(scan.order_by(lambda essay: essay.title).limit(3).first(), Essay | None)

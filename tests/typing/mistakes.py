@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from redmodel import Database
-from redmodel import Database
 from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ordered, Ref, Refs, Text, Unique, computed, search, via
 
 M = TypeVar("M", bound=Model)
@@ -205,3 +204,11 @@ search("x", "title")  # error
 search(Essay.title, "x")  # error
 find(Essay, Essay.title.rank("x"))  # error
 find(Essay, Essay.title)  # error
+
+
+def large_results(db: Database) -> None:
+    db.find(Essay, lambda essay: True)  # error
+    db.find(Essay, lambda essay: essay.nothing == 1, scan=True)  # error
+    db.find(Essay, Essay.year > 3).after(3)  # error
+    db.find(Essay).stream(batch="x")  # error
+    db.find(Essay, progress=print)  # error
