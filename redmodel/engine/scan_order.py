@@ -24,8 +24,8 @@ class _Order:
 
 
 def _place(element: bytes) -> int:
-    # Never 0: that cursor means the beginning and the end.
-    return (hash(element) & 0xFFFFFFFFFFFFFFFF) or 1
+    # Never 0: that cursor means the beginning and the end. 53 bits are exact in a double, as which scripts may keep it.
+    return (hash(element) & 0x1FFFFFFFFFFFFF) or 1
 
 
 class ScanOrders:

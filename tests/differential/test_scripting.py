@@ -432,3 +432,36 @@ def test_read_only_and_flags(both: Both) -> None:
     for source in (b"#!lua flags=no-writes\nreturn redis.call('get','x')", b"#!lua\nreturn redis.call('get','x')"):
         real, ours = _ask(both, [b"EVAL_RO", source, b"0"])
         assert real == ours
+
+
+def test_a_script_may_keep_a_cursor_as_a_number(both: Both) -> None:
+    source = b"""
+    local cursor, seen = 0, 0
+    repeat
+        local found = redis.call('SCAN', cursor)
+        cursor = tonumber(found[1])
+        for _, key in ipairs(found[2]) do seen = seen + redis.call('DEL', key) end
+    until cursor == 0
+    return seen
+    """
+    both.check([b"MSET", *(part for number in range(300) for part in (b"k%d" % number, b"v"))])
+    both.check([b"EVAL", source, b"0"])
+    both.check("DBSIZE")
+
+
+def test_a_script_gets_an_unsorted_set_in_an_order(both: Both) -> None:
+    both.check_all(r"""
+        SADD s 10 9 1 -2 x
+        EVAL "return redis.call('SORT', 's', 'BY', 'nosort')" 0
+        EVAL "return redis.call('SORT_RO', 's', 'BY', 'nosort', 'LIMIT', 1, 2)" 0
+    """)
+
+
+def test_the_flags_of_functions_are_listed_in_an_order(both: Both) -> None:
+    source = (
+        b"#!lua name=flagged\nredis.register_function{function_name='f', callback=function() end, "
+        b"flags={'no-cluster', 'allow-cross-slot-keys', 'allow-stale', 'no-writes', 'allow-oom'}}"
+    )
+    both.check([b"FUNCTION", b"LOAD", b"REPLACE", source])
+    both.check("FUNCTION LIST LIBRARYNAME flagged")
+    both.check("FUNCTION DELETE flagged")

@@ -13,6 +13,7 @@ from redmodel.engine.context import Context
 from redmodel.engine.glob import compile_glob
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Reply, SetReply, Status
+from redmodel.engine.scripting.shebang import FLAGS
 from redmodel.engine.storage.rdb import payload
 from redmodel.errors import ReplyError
 
@@ -162,7 +163,7 @@ def function_list(context: Context, args: Args) -> Reply:
                 {
                     b"name": function.name,
                     b"description": function.description,
-                    b"flags": SetReply(Status(flag.encode()) for flag in sorted(function.kind.flags or ())),
+                    b"flags": SetReply(Status(flag.encode()) for flag in FLAGS if flag in (function.kind.flags or ())),
                 }
                 for function in (library.functions or {}).values()
             ],

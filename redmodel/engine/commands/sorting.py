@@ -86,8 +86,9 @@ def _sort(context: Context, key: bytes, order: _Order) -> Reply:
     value = context.find(key)
     if value is not None and not isinstance(value, (deque, set, SortedSet)):
         raise texts.wrong_type()
-    if isinstance(value, set) and order.unsorted and order.target is not None:
-        # What is kept must be the same whenever the log is replayed.
+    scripted = context.engine.scripting.running is not None
+    if isinstance(value, set) and order.unsorted and (order.target is not None or scripted):
+        # What is kept, or decided by a script, must be the same whenever it is done again.
         order.by, order.alpha = None, True
     if isinstance(value, SortedSet):
         context.database.kept[key] = b"skiplist"  # Redis' way to walk it

@@ -8,7 +8,7 @@ from redmodel.engine import texts
 from redmodel.engine.settings.file import split_words
 from redmodel.errors import ReplyError
 
-FLAGS = frozenset(("no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"))
+FLAGS = ("no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys")  # in Redis' order
 
 
 @dataclass(frozen=True, slots=True)
