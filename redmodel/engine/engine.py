@@ -111,6 +111,8 @@ class Engine:
         self.replication = Replication(self)
         #: Keys expire without being asked for; DEBUG SET-ACTIVE-EXPIRE.
         self.active_expire = True
+        #: RESTORE looks at checksums; DEBUG SET-SKIP-CHECKSUM-VALIDATION.
+        self.checks_payloads = True
         self._context.reckon()
         self.settings.obey("notify-keyspace-events", self._renotify)
         self._until_step = _STEP_EVERY
@@ -332,7 +334,7 @@ class Engine:
         """
         with self._lock:
             self._until_step = _STEP_EVERY
-            if self.scripting.busy:
+            if self.scripting.busy or not self.active_expire:
                 return 0
             if self.saves.scheduled or self.saves.rewrite_scheduled:
                 self.saves.begin_when_due(self)
@@ -414,12 +416,16 @@ class Engine:
                 self.observers.monitors.pop(session, None)
                 self.tracking.leave(session)
                 self.observe()
-            session.queue = None
-            self.unwatch(session)
+            self.discard(session)
             waiter = self.waiters.of(session.id)
             if waiter is not None:
                 waiter.cancel()
             self._context.reckon()
+
+    def discard(self, session: Session) -> None:
+        """Forget a session's transaction, and what it watches."""
+        session.queue = None
+        self.unwatch(session)
 
     def unwatch(self, session: Session) -> None:
         """Forget what a session watches."""
@@ -497,7 +503,7 @@ class Engine:
             error = texts.arity(command.name)
             if command.name == b"exec":
                 error = texts.exec_abort_because(error)
-                self.release(session)
+                self.discard(session)
             self.statistics.count_of(command.name).rejected += 1
         session.queue_failed = True
         raise error

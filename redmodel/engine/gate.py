@@ -104,7 +104,7 @@ class Gate:
             session.queue_failed = True
             self._engine.statistics.count_of(command.name).rejected += 1
             if command.name == b"exec":
-                self._engine.release(session)
+                self._engine.discard(session)
                 raise texts.exec_abort_because(error, whole=True) from None
             raise
         return command
@@ -275,12 +275,17 @@ class Gate:
         if left <= 0:
             self.paused_until = 0.0
             return 0.0
+        command = self._engine.commands.get(args[0].upper())
+        if command is not None and not command.minimum <= len(args) <= command.maximum:
+            return 0.0  # it is refused at once
         if self.paused_writes_only:
-            command = self._engine.commands.get(args[0].upper())
-            if command is None or not (command.writes or command.may_replicate or command.name == b"exec"):
+            if command is None or not (self._may_write(command, args) or command.name == b"exec"):
                 return 0.0
-            if session.queue is not None and command.name != b"exec":
-                return 0.0
-            if command.name == b"exec" and not any(q.writes or q.may_replicate for q, _ in session.queue or ()):
+            if command.name == b"exec" and not any(self._may_write(*queued) for queued in session.queue or ()):
                 return 0.0
         return left
+
+    def _may_write(self, command: Command, args: Args) -> bool:
+        if command.writes:
+            return True
+        return command.may_replicate and not self._engine.scripting.reads_only(args)

@@ -112,7 +112,12 @@ def busy_commands(commands: dict[bytes, Command], *, function: bool) -> dict[byt
     """The table while a script runs too long: what is not allowed then answers BUSY."""
 
     def refuse(context: Context, args: Args) -> Reply:
-        raise texts.busy(function=function)
+        error, session = texts.busy(function=function), context.session
+        session.queue_failed = session.queue is not None
+        if session.queue is not None and args[0].upper() == b"EXEC":
+            context.engine.discard(session)
+            error = texts.exec_abort_because(error, whole=True)
+        raise error
 
     def narrowed(command: Command) -> Command:
         if "allow_busy" in command.flags:

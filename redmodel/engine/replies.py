@@ -64,6 +64,12 @@ class Push(list[Any]):
     __slots__ = ()
 
 
+class Attributes(dict[Any, Any]):
+    """What RESP3 may tell about the reply that follows; RESP2 has no word for it."""
+
+    __slots__ = ()
+
+
 class Several(list[Any]):
     """More replies to one command than one, or none at all."""
 

@@ -41,6 +41,8 @@ class Saves:
         self.failed = False
         self.seconds = -1
         self.count = 0
+        #: How many keys the last load of a snapshot found, and how many of them had expired.
+        self.loaded = self.expired = 0
         #: Commands that changed something since the last snapshot.
         self.changes = 0
         #: One is wanted as soon as nothing else is under way.
@@ -150,6 +152,8 @@ class Saves:
             "rdb_last_bgsave_time_sec": self.seconds,
             "rdb_current_bgsave_time_sec": int(monotonic() - running.began) if running else -1,
             "rdb_saves": self.count,
+            "rdb_last_load_keys_expired": self.expired,
+            "rdb_last_load_keys_loaded": self.loaded,
         }
 
 

@@ -48,6 +48,7 @@ class Session:
         "descriptor",
         "dirty",
         "gated",
+        "held_up",
         "id",
         "last_command",
         "library_name",
@@ -75,6 +76,8 @@ class Session:
     def __init__(self, db: int = 0, name: bytes = b"", *, protocol: int = 2, address: bytes = b"") -> None:
         self.id = next(_ids)
         self.db = db
+        #: CLIENT PAUSE keeps its command waiting.
+        self.held_up = False
         self.name = name
         self.protocol = protocol
         self.address = address

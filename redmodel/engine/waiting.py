@@ -218,11 +218,15 @@ class Waiters:
 
 def _ask(engine: Engine, context: Context, waiter: Waiter, key: bytes) -> None:
     engine.adopt(waiter.session)
+    context.moment = 0  # the command that changed the key may have taken its time, and the key have expired
     context.may_wait = False
     waiter.session.owes = True
     try:
         reply: Reply | NotYet = waiter.attempt(context, key)
     except ReplyError as error:
+        engine.statistics.failed(error.text)
+        if waiter.session.counted:
+            engine.statistics.count_of(waiter.session.last_command).failed += 1
         reply = error
     finally:
         context.may_wait = True

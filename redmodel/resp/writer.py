@@ -11,7 +11,19 @@ from typing import Any, Literal
 
 from redmodel.errors import ReplyError
 
-Shape = Literal["status", "verbatim", "set", "pairs", "keyed", "push", "nil_array", "several", "long_double", "number"]
+Shape = Literal[
+    "status",
+    "verbatim",
+    "set",
+    "pairs",
+    "keyed",
+    "push",
+    "attributes",
+    "nil_array",
+    "several",
+    "long_double",
+    "number",
+]
 
 _Write = Callable[[Any, list[bytes]], None]
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
@@ -34,8 +46,8 @@ class ReplyWriter:
             protocol: 2 or 3.
             shapes: the classes whose instances are status lines (bytes), verbatim texts (bytes), sets (lists), pairs
                 (lists of 2-tuples: flat in RESP 2), keyed (lists of 2-tuples: maps in RESP 3), pushes (lists),
-                the nil of an array inside another reply, several replies without a frame (lists), or the text of a
-                double (bytes: a bulk string in RESP 2).
+                attributes of the reply behind them (dicts; RESP 3 only), the nil of an array inside another reply,
+                several replies without a frame (lists), or the text of a double (bytes: a bulk string in RESP 2).
         """
         self.protocol = protocol
         modern = protocol >= 3
@@ -60,6 +72,7 @@ class ReplyWriter:
             "pairs": self._array if modern else self._flat_pairs,
             "keyed": self._keyed if modern else self._array,
             "push": self._push if modern else self._array,
+            "attributes": self._attributes,
             "nil_array": self._write_nil_array,
             "several": self._items,
             "number": _big_number if modern else _bulk,
@@ -134,6 +147,11 @@ class ReplyWriter:
 
     def _map(self, reply: dict[Any, Any], parts: list[bytes]) -> None:
         parts.append(b"%%%d\r\n" % len(reply))
+        for pair in reply.items():
+            self._items(pair, parts)
+
+    def _attributes(self, reply: dict[Any, Any], parts: list[bytes]) -> None:
+        parts.append(b"|%d\r\n" % len(reply))
         for pair in reply.items():
             self._items(pair, parts)
 

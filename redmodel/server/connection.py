@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from redmodel.engine.clients import Buffers, line
 from redmodel.engine.engine import Engine
 from redmodel.engine.replies import (
+    Attributes,
     BigNumber,
     Keyed,
     LongDouble,
@@ -45,6 +46,7 @@ SHAPES: dict[type, Shape] = {
     Pairs: "pairs",
     Keyed: "keyed",
     NilArray: "nil_array",
+    Attributes: "attributes",
     Push: "push",
     Several: "several",
     BigNumber: "number",
@@ -369,12 +371,14 @@ class ClientConnection(asyncio.Protocol):
 
             self._engine.gate.resumed.append(resumed)
         self._paused = loop.call_later(seconds, self._go_on)
+        self.session.held_up = True
         return True
 
     def _go_on(self) -> None:
         if self._paused is not None:
             self._paused.cancel()
             self._paused = None
+            self.session.held_up = False
         self._run()
 
     def _wait(self, waiter: Waiter) -> None:

@@ -46,8 +46,7 @@ class Cron:
         engine = self._engine
         if engine.scripting.busy:
             return
-        if engine.active_expire:
-            engine.expire_step(_KEYS)
+        engine.expire_step(_KEYS)
         engine.statistics.sample(time.monotonic())
         self._rounds += 1
         if not self._rounds % 10:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import cast
 
+from redmodel.engine import texts
 from redmodel.engine.engine import Engine
 from redmodel.engine.settings import Settings
 from redmodel.engine.storage import AppendOnlyLog, Policy
@@ -38,7 +39,11 @@ def open_engine(settings: Settings) -> Engine:
         engine = Engine(databases=databases, settings=settings)
         snapshot = directory / settings.text("dbfilename")
         if snapshot.exists():
-            load_into(engine, snapshot)
+            report = load_into(engine, snapshot)
+            for key in report.empty:
+                logger.warning("rdb load: skipping empty key: %s", texts.shown(key))
+            found = report.keys, report.expired, len(report.empty)
+            notice("Done loading RDB, keys loaded: %d, keys expired: %d, empty keys skipped: %d.", *found)
             notice("DB loaded from disk: %.3f seconds", time.monotonic() - began)
     engine.saves.directory = directory
     settings.obey("dir", lambda: _change_directory(engine))

@@ -119,6 +119,8 @@ class _Program:
             engine = self._engine = open_engine(settings)
         except StorageError as error:
             logger.warning("Fatal error loading the DB: %s. Exiting.", error)
+            if not settings.flag("appendonly"):
+                logger.warning("Terminating server after rdb file reading failure.")
             return 1
         try:
             set_up(engine, self._configuration)

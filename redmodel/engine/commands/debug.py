@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from typing import cast
 
 from redmodel.engine import digest, texts
 from redmodel.engine.arguments import INT_MAX, integer_between, positive, strtod
@@ -14,7 +15,7 @@ from redmodel.engine.commands.help import help_lines
 from redmodel.engine.context import Context
 from redmodel.engine.memory import of_value
 from redmodel.engine.registry import Args, Table
-from redmodel.engine.replies import OK, Push, Reply, SetReply, Status, Verbatim
+from redmodel.engine.replies import OK, Attributes, BigNumber, Push, Reply, SetReply, Several, Status, Verbatim
 from redmodel.engine.storage.rdb import payload
 from redmodel.errors import RedModelError, ReplyError
 
@@ -75,6 +76,7 @@ _PROTOCOLS: dict[bytes, object] = {
     b"string": b"Hello World",
     b"integer": 12345,
     b"double": 3.141,
+    b"bignum": BigNumber(b"1234567999999999999999999999999999999"),
     b"null": None,
     b"array": [0, 1, 2],
     b"set": SetReply((0, 1, 2)),
@@ -112,6 +114,11 @@ def _set_active_expire(context: Context, args: Args) -> Reply:
     return OK
 
 
+def _skip_checksums(context: Context, args: Args) -> Reply:
+    context.engine.checks_payloads = args[2].lstrip(b"0") == b""
+    return OK
+
+
 def _set_disable_deny_scripts(context: Context, args: Args) -> Reply:
     context.engine.scripting.call_anything = args[2].lstrip(b"0") != b""
     return OK
@@ -146,9 +153,11 @@ def _object(context: Context, args: Args) -> Reply:
             len(value),
             size,
         )
+    # Redis counts in place: an integer stays where it is.
+    place = hash((context.database.number, key)) & 0x7FFFFFFFFFFF if encoding == b"int" else id(value)
     return Status(
         b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:%d%b"
-        % (id(value), encoding, len(payload.dump(value)) - 11, context.now() // 1000 & 0xFFFFFF, idle, more)
+        % (place, encoding, len(payload.dump(value)) - 11, context.now() // 1000 & 0xFFFFFF, idle, more)
     )
 
 
@@ -209,14 +218,14 @@ def _stringmatch_len(context: Context, args: Args) -> Reply:
 
 def _protocol(context: Context, args: Args) -> Reply:
     kind = args[2].lower()
-    if kind == b"bignum":
-        return b"1234567999999999999999999999999999999"
     if kind == b"attrib":
-        return b"Some real reply following the attribute"
+        reply = b"Some real reply following the attribute"
+        if context.session.protocol == 2:
+            return reply
+        return Several((Attributes({b"key-popularity": [b"key:123", 90]}), reply))
     if kind not in _PROTOCOLS:
         raise ReplyError(_WRONG_PROTOCOL)
-    reply: Reply = _PROTOCOLS[kind]  # type: ignore[assignment]
-    return reply
+    return cast("Reply", _PROTOCOLS[kind])
 
 
 def _change_id(context: Context, args: Args) -> Reply:
@@ -271,7 +280,7 @@ _VERBS: dict[bytes, tuple[Callable[[Context, Args], Reply], int, int]] = {
     b"REPLYBUFFER": (_reply_buffer, 4, 4),
     b"SET-ACTIVE-EXPIRE": (_set_active_expire, 3, 3),
     b"SET-DISABLE-DENY-SCRIPTS": (_set_disable_deny_scripts, 3, 3),
-    b"SET-SKIP-CHECKSUM-VALIDATION": (_accepted, 3, 3),
+    b"SET-SKIP-CHECKSUM-VALIDATION": (_skip_checksums, 3, 3),
     b"SLEEP": (_sleep, 3, 3),
     b"STRINGMATCH-LEN": (_stringmatch_len, 4, 4),
 }

@@ -109,6 +109,7 @@ def _server(context: Context) -> Lines:
 def _clients(context: Context) -> Lines:
     engine = context.engine
     waiting = sum(1 for number in engine.clients.by_id if engine.waiters.of(number) is not None)
+    held_up = sum(session.held_up for session in engine.clients.by_id.values())
     buffers = [session.peer.buffers() for session in engine.clients.by_id.values() if session.peer is not None]
     return {
         "connected_clients": len(engine.clients.by_id),
@@ -116,7 +117,7 @@ def _clients(context: Context) -> Lines:
         "maxclients": engine.settings.number("maxclients"),
         "client_recent_max_input_buffer": max((each.requests for each in buffers), default=0),
         "client_recent_max_output_buffer": max((each.replies for each in buffers), default=0),
-        "blocked_clients": waiting,
+        "blocked_clients": waiting + held_up,
         "tracking_clients": len(engine.tracking.sessions),
         "clients_in_timeout_table": waiting,
     }
@@ -189,8 +190,6 @@ def _persistence(context: Context) -> Lines:
         "current_cow_size_age": 0,
         **engine.saves.info(),
         "rdb_last_cow_size": 0,
-        "rdb_last_load_keys_expired": 0,
-        "rdb_last_load_keys_loaded": 0,
         "aof_enabled": int(engine.durable),
         "aof_rewrite_in_progress": 0,
         "aof_last_rewrite_time_sec": -1,

@@ -76,7 +76,8 @@ def randomkey(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("DBSIZE")
 def dbsize(context: Context, args: Args) -> Reply:
-    _expire_all(context)
+    if context.engine.active_expire:
+        _expire_all(context)
     return len(context.database.values)
 
 
@@ -207,6 +208,7 @@ def flushall(context: Context, args: Args) -> Reply:
     if engine.settings.items("save") and engine.saves.directory is not None and not context.loading:
         with suppress(StorageError):
             engine.saves.save(engine)
+            engine.saves.changes = -1  # this command itself is counted when it has ended
     return _flushed(context)
 
 
@@ -241,6 +243,11 @@ def swapdb(context: Context, args: Args) -> Reply:
     context.changed = True
     if one != other:
         first, second = databases[one], databases[other]
+        # What has expired already is removed now, so that nobody who watches it takes the swap for a change.
+        for context.database in (first, second):
+            for key in [*first.watchers, *second.watchers]:
+                context.find(key)
+        context.engine.adopt(context.session)
         for database in (first, second):
             database.wake([key for key in database.watchers if key in first.values or key in second.values])
         first.swap(second)

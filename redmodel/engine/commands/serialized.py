@@ -5,6 +5,7 @@ The format is imported when the first of them runs.
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from redmodel.engine import texts
@@ -14,6 +15,8 @@ from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import OK, Reply
 from redmodel.engine.values.expiring_hash import ExpiringHash
 from redmodel.errors import ReplyError
+
+logger = logging.getLogger("redmodel.server")
 
 TABLE = Table(
     ("DUMP", 2, "readonly", (1, 1, 1)),
@@ -44,12 +47,14 @@ def restore(context: Context, args: Args) -> Reply:
     if ttl < 0:
         raise ReplyError(texts.RESTORE_TTL)
     try:
-        payload.check(data)
+        payload.check(data, checksum=context.engine.checks_payloads)
     except payload.BadFooter:
         raise ReplyError(texts.PAYLOAD_FOOTER) from None
     try:
         value = payload.restore(data)
-    except ValueError:
+    except ValueError as error:
+        if context.session.counted:
+            logger.warning("RESTORE of a payload of %d bytes was refused: %s", len(data), error)
         raise ReplyError(texts.PAYLOAD_DATA) from None
     if ttl and not absolute:
         ttl += context.now()

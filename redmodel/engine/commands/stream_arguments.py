@@ -17,8 +17,8 @@ MAX_SEQUENCE = 2**64 - 1
 _LONGEST = 127
 # What C's strtoull takes where the strict reading of an integer fails.
 _LOOSE = re.compile(rb"[ \t\n\v\f\r]*([+-]?)([0-9]+)", re.ASCII)
-# A trim with ~ and without LIMIT ends after about this many entries.
-_LIMIT = 100 * MAX_ENTRIES
+# A trim with ~ and without LIMIT ends after about this many nodes, and at the latest after so many entries.
+_LIMIT_NODES, _LIMIT_MOST = 100, 1_000_000
 
 
 def _half(text: bytes) -> int | None:
@@ -128,18 +128,18 @@ class AddOptions:
     at: int
 
 
-def add_options(args: Args, *, loading: bool) -> AddOptions:
-    """Read the options of XADD up to its id."""
-    trimming, create, at = _options(args, adds=True, loading=loading)
+def add_options(args: Args, *, loading: bool, node: int) -> AddOptions:
+    """Read the options of XADD up to its id; a node of a stream holds so many entries."""
+    trimming, create, at = _options(args, adds=True, loading=loading, node=node)
     return AddOptions(trimming, create, at)
 
 
-def trim_options(args: Args, *, loading: bool) -> Trimming:
-    """Read the options of XTRIM."""
-    return _options(args, adds=False, loading=loading)[0]
+def trim_options(args: Args, *, loading: bool, node: int) -> Trimming:
+    """Read the options of XTRIM; a node of a stream holds so many entries."""
+    return _options(args, adds=False, loading=loading, node=node)[0]
 
 
-def _options(args: Args, *, adds: bool, loading: bool) -> tuple[Trimming, bool, int]:
+def _options(args: Args, *, adds: bool, loading: bool, node: int) -> tuple[Trimming, bool, int]:
     trimming, create = Trimming(), True
     limit: int | None = None
     at = 2
@@ -170,7 +170,8 @@ def _options(args: Args, *, adds: bool, loading: bool) -> tuple[Trimming, bool, 
         if limit is not None and not trimming.approximate:
             raise ReplyError(texts.TRIM_LIMIT_EXACT)
         if trimming.approximate:
-            trimming.limit = _LIMIT if limit is None else limit
+            most = min(_LIMIT_NODES * (node or MAX_ENTRIES), _LIMIT_MOST)
+            trimming.limit = most if limit is None else limit
     return trimming, create, at
 
 

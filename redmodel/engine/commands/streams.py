@@ -46,7 +46,7 @@ def xadd(context: Context, args: Args) -> Reply:
     if args[2] == b"*" and len(args) % 2:
         trimming, create, at = None, True, 2
     else:
-        options = add_options(args, loading=context.loading)
+        options = add_options(args, loading=context.loading, node=context.engine.limits.stream_entries)
         trimming, create, at = options.trimming, options.create, options.at
         if len(args) - at < 3 or (len(args) - at) % 2 == 0:
             raise texts.arity(b"xadd")
@@ -62,7 +62,8 @@ def xadd(context: Context, args: Args) -> Reply:
     fields = tuple(args[at + 1 :])
     if sum(map(len, fields)) > _LARGEST:
         raise ReplyError(texts.XADD_TOO_LARGE)
-    stream.add(entry, fields)
+    limits = context.engine.limits
+    stream.add(entry, fields, limits.stream_entries, limits.stream_bytes)
     if key not in context.database.values:
         context.notify(b"new", key)
     context.database.values[key] = stream
@@ -125,7 +126,7 @@ def xdel(context: Context, args: Args) -> Reply:
 
 @TABLE.handles("XTRIM")
 def xtrim(context: Context, args: Args) -> Reply:
-    trimming = trim_options(args, loading=context.loading)
+    trimming = trim_options(args, loading=context.loading, node=context.engine.limits.stream_entries)
     stream = context.stream_at(args[1])
     if stream is None:
         return 0

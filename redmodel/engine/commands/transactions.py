@@ -72,7 +72,7 @@ def _expired(context: Context) -> bool:
 def discard(context: Context, args: Args) -> Reply:
     if context.session.queue is None:
         raise ReplyError(texts.DISCARD_WITHOUT_MULTI)
-    context.engine.release(context.session)
+    context.engine.discard(context.session)
     return OK
 
 

@@ -120,6 +120,19 @@ class Scripting:
         """What a kept script says about itself."""
         return self._compiled[sha][0]
 
+    def reads_only(self, command: Args) -> bool:
+        """Whether a call of a script or function can't write, by what that says of itself."""
+        name = command[0].lower()
+        try:
+            if name == b"eval":
+                return shebang.script(command[1])[0].reads_only
+            if name == b"evalsha":
+                sha = command[1].lower()
+                return self.knows(sha) and self.kind(sha).reads_only
+            return name == b"fcall" and self.libraries.find(command[1]).kind.reads_only
+        except (ReplyError, IndexError):
+            return False
+
     def knows(self, sha: bytes) -> bool:
         """Whether a script is kept."""
         return sha in self._compiled

@@ -21,13 +21,15 @@ _EMBEDDED_MOST = 44  # bytes of a string that stand beside its header
 
 
 class Limits(NamedTuple):
-    """The parameters ``…-max-…``: how many elements, and how many bytes each, a small encoding holds."""
+    """The parameters ``…-max-…``: how many elements of which size a small encoding, or a node of a stream, holds."""
 
     hash_entries: int = 512
     hash_value: int = 64
     set_integers: int = 512
     zset_entries: int = 128
     zset_value: int = 64
+    stream_entries: int = 100
+    stream_bytes: int = 4096
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -41,6 +43,8 @@ PARAMETERS = (
     "set-max-intset-entries",
     "zset-max-listpack-entries",
     "zset-max-listpack-value",
+    "stream-node-max-entries",
+    "stream-node-max-bytes",
 )
 """The parameters that `Limits` is made of, in its order."""
 

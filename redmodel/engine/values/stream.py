@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from redmodel.engine.arguments import INT_MAX
 from redmodel.engine.values.stream_groups import Group
-from redmodel.engine.values.stream_nodes import Node, radix_nodes
+from redmodel.engine.values.stream_nodes import MAX_BYTES, MAX_ENTRIES, Node, radix_nodes
 
 MAX_ID = (1 << 128) - 1
 _SEQUENCES = 1 << 64
@@ -201,9 +201,9 @@ class Stream:
 
     # Writing.
 
-    def add(self, entry: int, fields: tuple[bytes, ...]) -> None:
-        """Append an entry whose id is above `last_id`. Cost: O(fields)."""
-        if self.nodes and self.nodes[-1].takes(fields):
+    def add(self, entry: int, fields: tuple[bytes, ...], most: int = MAX_ENTRIES, most_bytes: int = MAX_BYTES) -> None:
+        """Append an entry whose id is above `last_id`; a node holds so many entries and bytes. Cost: O(fields)."""
+        if self.nodes and self.nodes[-1].takes(fields, most, most_bytes):
             self.nodes[-1].add(entry, fields)
         else:
             self.nodes.append(Node(entry, fields))

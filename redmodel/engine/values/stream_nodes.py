@@ -16,6 +16,7 @@ MAX_ENTRIES = 100
 MAX_BYTES = 4096
 
 _SEQUENCES = 1 << 64
+_LISTPACK_BYTES = 1 << 30
 _KEY_BYTES = 16
 
 
@@ -53,9 +54,11 @@ class Node:
         twin.deleted, twin.size = self.deleted, self.size
         return twin
 
-    def takes(self, fields: Sequence[bytes]) -> bool:
-        """Whether one more entry goes into this node, if it is the last."""
-        return len(self.ids) + self.deleted < MAX_ENTRIES and self.size + sum(map(len, fields)) < MAX_BYTES
+    def takes(self, fields: Sequence[bytes], most: int, most_bytes: int) -> bool:
+        """Whether one more entry goes into this node, if it is the last; 0 stands for no limit."""
+        if most and len(self.ids) + self.deleted >= most:
+            return False
+        return self.size + sum(map(len, fields)) < (min(most_bytes, _LISTPACK_BYTES) or _LISTPACK_BYTES)
 
     def add(self, entry: int, fields: tuple[bytes, ...]) -> None:
         """Append an entry whose id is above all others."""

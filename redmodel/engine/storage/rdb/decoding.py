@@ -166,6 +166,8 @@ def _quicklist_2(buffer: bytes, position: int) -> tuple[deque[bytes], int]:
             elements += found
         elif kind == _PLAIN_NODE:
             element, position = read_string(buffer, after)
+            if not element:
+                raise BadData(after, "a list with a node that holds nothing")
             elements.append(element)
         else:
             raise BadData(position, "a list with a node of an unknown kind")

@@ -89,6 +89,7 @@ def load_into(
                 if not number % _UNIT:
                     engine.keep()
             engine.keep()
+            engine.saves.loaded, engine.saves.expired = report.keys, report.expired
     except ReplyError as error:
         raise StorageError(f"{path} is loaded in part only: {error}") from error
     return report

@@ -15,6 +15,21 @@ _FOOTER = 10
 # All that is taken from versions after redis-server 7.0's.
 _OF_12 = (codes.HASH_DEADLINES, codes.HASH_LISTPACK_DEADLINES)
 
+PACKED = {
+    codes.HASH_ZIPMAP: "Zipmap",
+    codes.LIST_ZIPLIST: "List ziplist",
+    codes.SET_INTSET: "Intset",
+    codes.ZSET_ZIPLIST: "Zset ziplist",
+    codes.HASH_ZIPLIST: "Hash ziplist",
+    codes.LIST_QUICKLIST: "Ziplist",
+    codes.STREAM_LISTPACKS: "Stream listpack",
+    codes.HASH_LISTPACK: "Hash listpack",
+    codes.ZSET_LISTPACK: "Zset listpack",
+    codes.LIST_QUICKLIST_2: "Listpack",
+    codes.STREAM_LISTPACKS_2: "Stream listpack",
+}
+"""What the log calls a value that is packed."""
+
 
 class BadFooter(ValueError):
     """The version is newer than what is known, or the checksum is wrong."""
@@ -61,8 +76,8 @@ def sources_of(payload: bytes) -> list[bytes]:
     return found
 
 
-def check(payload: bytes) -> None:
-    """Check version and checksum; what is behind them is `restore`'s business.
+def check(payload: bytes, *, checksum: bool = True) -> None:
+    """Check version and checksum, or the version alone; what is behind them is `restore`'s business.
 
     Raises:
         BadFooter: one of them is wrong.
@@ -72,7 +87,7 @@ def check(payload: bytes) -> None:
     newest = codes.WRITTEN_WITH_FIELD_DEADLINES if payload[0] in _OF_12 else codes.WRITTEN
     if int.from_bytes(payload[-10:-8], "little") > newest:
         raise BadFooter("a newer version")
-    if crc64(memoryview(payload)[:-8]) != int.from_bytes(payload[-8:], "little"):
+    if checksum and crc64(memoryview(payload)[:-8]) != int.from_bytes(payload[-8:], "little"):
         raise BadFooter("a wrong checksum")
 
 
@@ -90,7 +105,7 @@ def restore(payload: bytes) -> Value:
     try:
         value, _ = decode(body, 1)  # what is behind the value Redis doesn't look at either
     except (BadData, NeedMore, IndexError) as error:
-        raise ValueError("a damaged value") from error
+        raise ValueError(f"{PACKED.get(kind, 'Value')} integrity check failed: {error}") from error
     if not (type(value) is bytes or value):
         raise ValueError("an empty collection")
     return value

@@ -48,6 +48,8 @@ class Report:
     aux: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
     functions: list[bytes] = field(default_factory=list[bytes])
     warnings: list[str] = field(default_factory=list[str])
+    empty: list[bytes] = field(default_factory=list[bytes])
+    """Keys of collections that hold nothing, which were left out as Redis does."""
 
     def warn(self, text: str) -> None:
         """Note what the file holds and the engine has no place for; each text once."""
@@ -128,6 +130,7 @@ class SnapshotReader:
                         yield Entry(database, key, value, deadline)
                     else:
                         report.warn("left out keys of empty collections, as Redis does")
+                        report.empty.append(key)
                     deadline = None
                 elif kind == codes.EXPIRE_MS or kind == codes.EXPIRE_SECONDS:
                     unit, width = (1, 8) if kind == codes.EXPIRE_MS else (1000, 4)
@@ -234,7 +237,9 @@ class SnapshotReader:
                 self.report.checksum = True
                 found = crc64(memoryview(self._buffer)[:position], self._checksum)
                 if found != stated:
-                    raise self._damaged(position, f"its checksum is {found:016x} and should be {stated:016x}")
+                    raise self._damaged(
+                        position, f"RDB CRC error: its checksum is {found:016x} and should be {stated:016x}"
+                    )
             else:
                 self.report.warn("the file has no checksum (rdbchecksum no): damage inside strings can't be seen")
             position = end

@@ -154,7 +154,7 @@ def _read_group(buffer: bytes, position: int, stream: Stream, version: int) -> i
     for _ in range(consumers):
         consumer, seen_at = _read_consumer(buffer, position, version)
         if consumer.name in group.consumers:
-            raise BadData(position, "a group with two consumers of one name")
+            raise BadData(position, "Duplicate stream consumer detected")
         group.consumers[consumer.name] = consumer
         owned, position = read_count(buffer, seen_at)
         for _ in range(owned):
