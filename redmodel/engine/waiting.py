@@ -224,9 +224,6 @@ def _ask(engine: Engine, context: Context, waiter: Waiter, key: bytes) -> None:
     try:
         reply: Reply | NotYet = waiter.attempt(context, key)
     except ReplyError as error:
-        engine.statistics.failed(error.text)
-        if waiter.session.counted:
-            engine.statistics.count_of(waiter.session.last_command).failed += 1
         reply = error
     finally:
         context.may_wait = True

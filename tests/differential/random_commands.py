@@ -37,8 +37,9 @@ UNSPOILT = frozenset(
 class Generator:
     """An endless supply of random commands: mostly sensible, some with a wrong number, option or type."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
+    def __init__(self, source: random.Random, keys: Args = KEYS) -> None:
+        self.random = source
+        self.keys = keys
         self.pick = self.random.choice
         self.clock = 1  # the milliseconds of the streams' newest ids
         self.makers: list[Callable[[], Args]] = [
@@ -90,7 +91,7 @@ class Generator:
 
     @property
     def key(self) -> bytes:
-        return self.pick(KEYS)
+        return self.pick(self.keys)
 
     @property
     def member(self) -> bytes:
@@ -133,7 +134,7 @@ class Generator:
                 [b"SET", key, self.value, *more(self.pick([b"NX", b"XX", b"KEEPTTL"])), *more(b"GET")],
                 [b"SET", key, self.value, *self.later(), *more(self.pick([b"NX", b"XX", b"KEEPTTL", b"GET"]))],
                 [b"GET", key],
-                [b"MGET", *self.some(KEYS)],
+                [b"MGET", *self.some(self.keys)],
                 [b"MSET", key, self.value, self.key, self.value],
                 [b"MSETNX", key, self.value, self.key, self.value],
                 [b"SETNX", key, self.value],
@@ -191,8 +192,8 @@ class Generator:
                 [b"SMOVE", key, self.key, self.member],
                 [b"SPOP", key, self.pick([b"0", b"100", b"-1"])],
                 [b"SRANDMEMBER", key, b"100"],
-                [verb, *self.some(KEYS)],
-                [verb + b"STORE", key, *self.some(KEYS)],
+                [verb, *self.some(self.keys)],
+                [verb + b"STORE", key, *self.some(self.keys)],
                 [b"SINTERCARD", b"2", key, self.key, *self.maybe(b"LIMIT", self.integer)],
             ]
         )
@@ -277,7 +278,7 @@ class Generator:
 
     def algebra(self) -> Args:
         verb = self.pick([b"ZUNION", b"ZINTER", b"ZDIFF"])
-        keys = self.some(KEYS, 3)
+        keys = self.some(self.keys, 3)
         weights = self.maybe(b"WEIGHTS", *[self.score for _ in keys]) if verb != b"ZDIFF" else []
         ways = self.maybe(b"AGGREGATE", self.pick([b"SUM", b"MIN", b"MAX"])) if verb != b"ZDIFF" else []
         number = b"%d" % len(keys)
@@ -408,11 +409,11 @@ class Generator:
     def generic(self) -> Args:
         return self.pick(
             [
-                [b"DEL", *self.some(KEYS, 2)],
+                [b"DEL", *self.some(self.keys, 2)],
                 [b"UNLINK", self.key],
-                [b"EXISTS", *self.some(KEYS)],
+                [b"EXISTS", *self.some(self.keys)],
                 [b"TYPE", self.key],
-                [b"TOUCH", *self.some(KEYS)],
+                [b"TOUCH", *self.some(self.keys)],
                 [b"KEYS", self.pick(PATTERNS)],
                 [b"DBSIZE"],
                 [b"RENAME", self.key, self.key],
@@ -467,7 +468,7 @@ class Generator:
                 [b"BITCOUNT", key, self.integer, self.integer, *unit],
                 [b"BITPOS", key, bit],
                 [b"BITPOS", key, bit, self.integer, *self.maybe(self.integer, *unit)],
-                [b"BITOP", self.pick([b"AND", b"OR", b"XOR"]), self.key, key, *self.some(KEYS, 2)],
+                [b"BITOP", self.pick([b"AND", b"OR", b"XOR"]), self.key, key, *self.some(self.keys, 2)],
                 [b"BITOP", b"NOT", self.key, key],
                 [b"BITFIELD", key, *overflow, *self.pick(steps), *self.pick(steps)],
                 [b"BITFIELD_RO", key, *self.pick(steps[:1] * 5 + steps)],
@@ -533,7 +534,7 @@ class Generator:
         )
 
     def looks(self) -> Args:
-        key = self.pick([*KEYS, b"lex", b"numbers", b"series", *PLACES, *COUNTERS])
+        key = self.pick([*self.keys, b"lex", b"numbers", b"series", *PLACES, *COUNTERS])
         return [b"OBJECT", b"ENCODING", key]
 
     def scan(self) -> Args:
@@ -588,7 +589,7 @@ def play(both: Both, seed: int, count: int, *, check_every: int = 5000) -> int:
     Returns:
         How many commands were played.
     """
-    generator, judge = Generator(seed), Judge(both)
+    generator, judge = Generator(random.Random(seed)), Judge(both)
     batch: list[Args] = []
     played = 0
 

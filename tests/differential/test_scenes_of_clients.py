@@ -8,7 +8,7 @@ import pytest
 
 from tests import servers
 from tests.differential.both import Both
-from tests.differential.scenes import compare
+from tests.differential.scenes import by_client, compare
 
 SCENES = {
     "a pause of writes": """
@@ -95,12 +95,8 @@ SCENES = {
 
 @pytest.mark.parametrize("name", SCENES)
 def test_scenes(truth: servers.RealServer, tmp_path: Path, name: str) -> None:
-    compare(
-        truth,
-        str(tmp_path / "s"),
-        SCENES[name],
-        lambda seen: [one for one in seen if "HELLO" not in one[0]],
-    )
+    scene = SCENES[name]
+    compare(truth, str(tmp_path / "s"), scene, lambda seen: by_client([one for one in seen if "HELLO" not in one[0]]))
 
 
 def test_a_swap_with_keys_that_have_expired(both: Both) -> None:
