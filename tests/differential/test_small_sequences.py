@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.differential.both import Both
 from tests.differential.random_commands import KEYS, Args, Generator, Judge
 
-EXAMPLES, STEPS = (3000, 60) if os.environ.get("REDMODEL_LONG") else (25, 25)
+EXAMPLES, STEPS = (3000, 60) if os.environ.get("REDMODEL_LONG") else (60, 30)
 CHOICES = st.randoms(use_true_random=False)
-FEW = KEYS[:3]
+FEW = KEYS[:2]
 
 
 class Sequences(RuleBasedStateMachine):
@@ -97,7 +97,7 @@ def test_small_sequences(both: Both) -> None:
         pass
 
     Machine.both = both
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
             max_examples=EXAMPLES,
