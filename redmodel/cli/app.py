@@ -176,6 +176,7 @@ def find(
     size: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Records on a page.")] = 20,
     page: Annotated[int, typer.Option("--page", min=1, help="Which page.")] = 1,
     everything: Annotated[bool, typer.Option("--all", help="Every record instead of a page.")] = False,
+    scan: Annotated[bool, typer.Option("--scan", help="Look at every record, for fields without an index.")] = False,
     fields: Annotated[
         list[str] | None, typer.Option("-f", "--fields", metavar="FIELDS", help="Only these, as in name,position.lat.")
     ] = None,
@@ -204,6 +205,7 @@ def find(
             everything=everything,
             fields=fields or [],
             form=_form(as_json, nl, as_csv),
+            scan=scan,
         )
 
     _end(guard(body))

@@ -6,11 +6,13 @@ import json
 import operator
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any, cast, get_args
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from redmodel.cli.faults import Refused
-from redmodel.errors import QueryError
-from redmodel.model import Condition, FieldRef, Index, Model, Or, Order, owner_of, path_of, schema_of
+from redmodel.errors import QueryError, UnindexedField
+from redmodel.model import Compare, Condition, FieldRef, Index, Model, Operator, Or, Order, owner_of, path_of, schema_of
 
 _FORM = re.compile(r"\s*([^=!<>~^$%&?\s]+)\s*(==|!=|<=|>=|\^=|\$=|%=|&=|=|<|>|~|\?)\s?(.*)", re.DOTALL)
 _TEXTS = {"^=": "startswith", "$=": "endswith", "%=": "like"}
@@ -20,13 +22,14 @@ _NULLS_FIRST = ":nulls-first"
 _PIECE = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*(?=,|$)|([^,]*)', re.DOTALL)
 
 
-def parse(model: type[Model], text: str) -> Condition:
+def parse(model: type[Model], text: str, *, scan: bool = False) -> Condition:
     """Read one condition on a model.
 
     ``=`` equal, ``!=`` not equal, ``< <= > >=`` order, ``~`` a collection holds the item, ``&=`` it holds all of them;
     ``^=`` a text begins so, ``$=`` ends so, ``%=`` fits a pattern of ``%`` and ``_``; ``?`` has these words. A path may
     lead through references. Several values with commas mean any of them (with ``!=``: none of them). ``null`` is a
-    missing value. In double quotes a value is text as it stands, with its commas, spaces and ``null``.
+    missing value. In double quotes a value is text as it stands, with its commas, spaces and ``null``. With ``scan``
+    a field may have no index; of those only ``= != < <= > >= ~``.
 
     Raises:
         Refused: it has no such form.
@@ -42,7 +45,12 @@ def parse(model: type[Model], text: str) -> Condition:
     schema = schema_of(model)
     if path == schema.fields[0].name:
         raise Refused(f"{model.__name__}.{path} is the id, which has no index: redmodel show {schema.prefix}:{rest}")
-    field, index = _field(model, path)
+    try:
+        field, index = _field(model, path)
+    except UnindexedField:
+        if not scan or (op not in _ORDERS and op not in ("=", "==", "!=", "~")):
+            raise
+        return _looked_at(model, path, op, [_plain(model, path, value) for value in _values(rest)])
     if op == "?":
         return cast("Condition", field.matches(rest))
     wanted = list(_values(rest))
@@ -73,6 +81,27 @@ def _field(model: type[Model], path: str) -> tuple[Any, Index]:
         schema_of(model).index(path)  # says how to index it, or that there is no such field
     field = cast("FieldRef[Any]", found)
     return field, schema_of(owner_of(field) or model).index(path_of(field))
+
+
+def _looked_at(model: type[Model], path: str, op: str, values: list[Any]) -> Condition:
+    """The same condition on a field without an index, which a scan judges."""
+    if op in _ORDERS:
+        return Or(tuple(Compare(path, cast("Operator", op), value, model) for value in values))
+    equal = Compare(path, "in", tuple(values), model)
+    return ~equal if op == "!=" else equal
+
+
+def _plain(model: type[Model], path: str, text: str | None) -> Any:
+    """The value as the field's type, as far as that reads texts; of a collection, the type of its items."""
+    kind: Any = model
+    for step in path.split("."):
+        kind = kind.model_fields[step].annotation if step in getattr(kind, "model_fields", {}) else Any
+    for one in (kind, *get_args(kind)):
+        try:
+            return None if text is None else TypeAdapter(one).validate_strings(text)
+        except (ValidationError, PydanticUserError, TypeError):
+            continue
+    return text
 
 
 def _text(value: str | None, condition: str) -> str:

@@ -288,3 +288,28 @@ def test_a_model_of_the_working_directory(cli: Cli, store: str) -> None:
         "from redmodel import Indexed, Model\nclass Mine(Model, prefix='cli-mine'):\n    n: Indexed[int]\n"
     )
     assert cli("count", "Mine", "--models", "mine", "--url", store).out == "0\n"
+
+
+def test_a_scan_finds_what_no_index_answers(cli: Cli, store: str) -> None:
+    with Database(store) as db:
+        db.save(customer(12, rate=2.5))
+    said = cli(
+        "find",
+        "Customer",
+        "rate>1",
+        "address.street~12 A St",
+        "--scan",
+        "-f",
+        "number",
+        "--json",
+        "--url",
+        store,
+        *MODELS,
+    )
+    assert [item["number"] for item in said.json["items"]] == [12]
+    assert "looked at" in said.err
+    said = cli("find", "Customer", "rate=0.5", "vip=true", "--scan", "-n", "2", "--nl", "--url", store, *MODELS)
+    assert len(said.lines) == 2
+    assert len(cli("find", "Customer", "rate!=0.5,1", "--scan", "--all", "--nl", "--url", store, *MODELS).lines) == 1
+    for wrong in (["nobody=1"], ["rate^=1"], ["rate=1", "--order", "age"], ["rate=1", "--page", "2"]):
+        assert cli("find", "Customer", *wrong, "--scan", "--url", store, *MODELS).code == 2
