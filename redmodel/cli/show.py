@@ -153,7 +153,9 @@ def _places(schema: Schema[Any], record: Model) -> dict[int, list[str]]:
             entries = index.entries(record)
         except EncodingError:  # written by another program
             continue
-        places.setdefault(index.position, []).extend(_place(schema.prefix.encode(), entry) for entry in entries)
+        # Of a text the words are too many to be listed.
+        shown = [_place(schema.prefix.encode(), entry) for entry in entries if entry[0] != b"w"]
+        places.setdefault(index.position, []).extend(shown)
     return places
 
 
@@ -162,6 +164,8 @@ def _place(prefix: bytes, entry: Entry) -> str:
     key = prefix + b"@" + path
     if kind == b"#":
         return f"{spell_key(key)} at {text_of(score)}"
+    if kind == b"t":
+        return f"{spell_key(key)} of {text_of(score.partition(b' ')[0])} words"
     if kind in (b"!", b"<"):
         return f"{spell_key(key)} [{text_of(token)}]"
     return spell_key(key + b":" + token)

@@ -10,6 +10,7 @@ from heapq import nsmallest
 from redmodel.procedures.containers import Ids, hash_at, scores_at, set_at
 from redmodel.procedures.native_find import Value, number_of
 from redmodel.procedures.native_select import InRange, Node, Program
+from redmodel.procedures.native_words import length_of
 from redmodel.procedures.registry import Context
 
 LENGTHS = 1 << 24
@@ -64,14 +65,16 @@ class Row:
 def _weigher(ctx: Context, texts: bytes, word: dict[bytes, float], weight: float) -> Callable[[float], float]:
     """How much an occurrence counts: a function of the score in the sorted set of a word."""
     held = hash_at(ctx, texts)
-    n = len(held) - 1
-    average = int(held.get(b"", b"0")) / n if n > 0 else math.nan
+    n = max(1, len(held) - 1)
+    average = length_of(held.get(b"")) / n
     occurs = min(len(word), n)
     rarity = weight * math.log(1 + (n - occurs + 0.5) / (occurs + 0.5))
 
     def weigh(score: float) -> float:
         times = (LENGTHS - 1 - score) // LENGTHS
         length = score + times * LENGTHS
+        if average <= 0:
+            return 0.0  # not so, unless another program has been here
         return rarity * (times * 2.2 / (times + 1.2 * (0.25 + 0.75 * length / average)))
 
     return weigh

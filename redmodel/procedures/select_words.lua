@@ -75,13 +75,14 @@ nodes['p'] = {
 
 -- How much an occurrence counts: a function of the score in the sorted set of a word, which is length - times * LENGTHS.
 local function weigher(texts, word, weight)
-  local n = call('HLEN', texts) - 1
-  local average = (tonumber(call('HGET', texts, '')) or 0) / n
+  local n = math.max(1, call('HLEN', texts) - 1)
+  local average = length_of(call('HGET', texts, '')) / n
   local with = math.min(call('ZCARD', word), n)
   local rarity = weight * math.log(1 + (n - with + 0.5) / (with + 0.5))
   return function(score)
     local times = math.floor((LENGTHS - 1 - score) / LENGTHS)
     local length = score + times * LENGTHS
+    if average <= 0 then return 0 end -- not so, unless another program has been here
     return rarity * (times * 2.2 / (times + 1.2 * (0.25 + 0.75 * length / average)))
   end
 end

@@ -8,6 +8,7 @@ and a test of one value, written without looking at how redmodel judges values. 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -447,6 +448,55 @@ class InsideMany(Inside):
         return None
 
 
+def heard(value: str | None) -> list[str]:
+    """The words of a text without accents, one after the other; nothing where there is none."""
+    return re.findall("[a-z0-9]+", (value or "").lower())
+
+
+class Prose(Kind):
+    """A text that is searched by its words."""
+
+    annotation = fields.Text[str | None]
+    default = None
+    grouped = False
+    words = ("fox", "Foxes", "dog", "the", "x1", "don't", "quick-ly")
+
+    def value(self, rng: random.Random) -> Any:
+        if rng.random() < 0.2:
+            return None
+        return rng.choice([" ", ", "]).join(rng.choice(self.words) for _ in range(rng.randrange(7)))
+
+    def ask_words(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        some = rng.sample(self.words, rng.randrange(1, 3))
+        wanted = {word for one in some for word in heard(one)}
+        rows = [" ".join(heard(one)) for one in some]
+
+        def test(value: Any) -> bool:
+            text = f" {' '.join(heard(value))} "
+            return wanted <= set(heard(value)) and all(f" {row} " in text for row in rows)
+
+        return rng.choice([field.matches, field.all_words])(" ".join(some)), test
+
+    def ask_phrase(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        some = " ".join(rng.choice(self.words) for _ in range(rng.randrange(1, 4)))
+        row = f" {' '.join(heard(some))} "
+        condition = field.phrase(some) if rng.random() < 0.5 else field.matches(f'"{some}"')
+        return condition, lambda value: row in f" {' '.join(heard(value))} "
+
+    def ask_beginning(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        start, other = rng.choice(["f", "fox", "d", "x", "none"]), rng.choice(["dog", "fox"])
+
+        def begins(value: Any) -> bool:
+            return any(word.startswith(start) for word in heard(value))
+
+        if rng.random() < 0.5:
+            return field.matches(f"{start}* -{other}"), lambda value: begins(value) and other not in heard(value)
+        return field.matches(f"{start}* OR {other}"), lambda value: begins(value) or other in heard(value)
+
+    def ask_null(self, rng: random.Random, field: Any) -> tuple[Condition, Test]:
+        return field.is_null(), lambda value: value is None
+
+
 class Target(Model, prefix="random-targets"):
     id: str
     name: Indexed[str] = Field(default="")
@@ -559,4 +609,5 @@ KINDS: tuple[type[Kind], ...] = (
     InsideMany,
     Link,
     Links,
+    Prose,
 )

@@ -255,13 +255,21 @@ def a_stored_text(rng: random.Random, id: bytes) -> tuple[bytes, ...]:
     return b"HSET", b"t:" + id, rng.choice([b"list", b"dict"]), rng.choice(texts)
 
 
+RICH = {b"<", b"L", b"b", b"p", b"bm25"}
+"""Kinds of nodes and orders that are only in the rich scripts."""
+
+
 def a_node(rng: random.Random, keys: list[bytes], depth: int = 0) -> list[Any]:
     def place(key: bytes) -> int:
         if key not in keys:
             keys.append(key)
         return keys.index(key) + 1
 
-    kind = rng.choice("=#!u*<L" if depth > 2 else "=##!u*&&||~<L")
+    kind = rng.choice("=#!u*<Lbp" if depth > 2 else "=##!u*&&||~<Lbp")
+    if kind == "b":
+        return [b"b", place(b"t@body:~words"), rng.choice([b"a", b"", b"x", b"none"])]
+    if kind == "p":
+        return [b"p", place(b"t@body"), *rng.choice([[b"0", b" a b "], [b"0", b" b "], [b"1", b" a [^ |]+ c "]])]
     if kind in "<L":
         low, high = rng.choice([b"-", b"[", b"[O", b"[Oslo\x01"]), rng.choice([b"+", b"(P", b"(Rome", b"(\x02"])
         fits = counted(rng.choice([[b"O", b"o"], [b"", b"\x00"], [b"\x00\x00m", b""], [b"", b"s", b""], [b"Rome"]]))
@@ -289,10 +297,13 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
     node = a_node(rng, keys)
     keys += [key for key in (b"t@age", b"t@city") if key not in keys]
     age, text = keys.index(b"t@age") + 1, b"%d city" % (keys.index(b"t@city") + 1)
+    keys += [key for key in (b"t@body", b"t@body:a", b"t@body:~words") if key not in keys]
+    texts, word, words = (keys.index(key) + 1 for key in (b"t@body", b"t@body:a", b"t@body:~words"))
+    ranked = b"w %d %d 2.5 b %d x 0.5" % (texts, word, words)
     orders: list[Any] = []
     for _ in range(rng.choice([1, 1, 2])):
         down = rng.choice([b"a", b"d", b"A", b"D"])
-        sources = [(b"?", age), (b"#", age), (b"$", b"city"), (b"@", b""), (b"%", b""), (b"<", text)]
+        sources = [(b"?", age), (b"bm25", ranked), (b"#", age), (b"$", b"city"), (b"@", b""), (b"%", b""), (b"<", text)]
         orders += [*rng.choice(sources), down]
     most = rng.choice([0, 2, 1000])
     flags = rng.choice([b"w", b"wt", b"", b"wc", b"c", b"wn", b"n"])
@@ -305,7 +316,7 @@ def a_find(rng: random.Random) -> tuple[bytes, ...]:
         flags, bounds = b"k" + flags.replace(b"c", b""), [rng.choice([0, 0, 2]), rng.choice([1, 2, 10])]
         position = counted([rng.choice([b"a", b"b"]), *rng.choice([[], a_position(rng, orders)])])
     argv = [flags, *bounds, most, *counted([b"id", b"city", b"age"])]
-    rich = not {b"<", b"L"}.isdisjoint([*node, *orders])
+    rich = not RICH.isdisjoint([*node, *orders])
     return run(FIND_RICH if rich else FIND, keys, [*argv, len(orders) // 3, *orders, *position, *node])
 
 
@@ -333,7 +344,7 @@ def an_aggregate(rng: random.Random) -> tuple[bytes, ...]:
     most = rng.choice([3, 1000])
     head = [flags, *grouped, *step, rng.choice([b"", b"3"]), most, *counted([b"id", b"city"])]
     node = a_node(rng, keys)
-    rich = not {b"<", b"L"}.isdisjoint(node)
+    rich = not RICH.isdisjoint(node)
     return run(AGGREGATE_RICH if rich else AGGREGATE, keys, [*head, *node])
 
 
