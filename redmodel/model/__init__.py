@@ -21,6 +21,7 @@ from redmodel.model.expressions import (
     path_of,
 )
 from redmodel.model.fields import TTL, Codec, Embedded, ExpiresAt, Field, Indexed, Key, RenamedFrom, Unique
+from redmodel.model.geo import Distance, Geo, GeoRef, Inside, Point
 from redmodel.model.hooks import after_delete, after_save, before_delete, before_save
 from redmodel.model.ids import new_id
 from redmodel.model.indexes import SCORED, Entry, Index
@@ -37,6 +38,7 @@ from redmodel.model.schema import FieldSpec, Schema
 from redmodel.model.text_index import LENGTHS, TextIndex
 from redmodel.model.texts import Rank, Search, Text, TextRef, search
 from redmodel.model.tokens import NULL, TOKEN_LIMIT, ordered_token
+from redmodel.model.vectors import Dim, Nearest, Vector, VectorRef
 from redmodel.model.words import Analyzer
 
 __all__ = [
@@ -54,6 +56,8 @@ __all__ = [
     "Compare",
     "Composite",
     "Condition",
+    "Dim",
+    "Distance",
     "Embedded",
     "Entry",
     "ExpiresAt",
@@ -62,12 +66,16 @@ __all__ = [
     "FieldRef",
     "FieldSpec",
     "Folded",
+    "Geo",
+    "GeoRef",
     "Index",
     "Indexed",
+    "Inside",
     "Items",
     "Key",
     "Link",
     "Model",
+    "Nearest",
     "Not",
     "Operator",
     "Or",
@@ -75,6 +83,7 @@ __all__ = [
     "Ordered",
     "OrderedRef",
     "Pattern",
+    "Point",
     "Rank",
     "Ref",
     "Refs",
@@ -87,6 +96,8 @@ __all__ = [
     "TextRef",
     "Through",
     "Unique",
+    "Vector",
+    "VectorRef",
     "after_delete",
     "after_save",
     "before_delete",

@@ -41,6 +41,18 @@ class EmbeddedMark:
 
 
 @dataclass(frozen=True, slots=True)
+class GeoMark:
+    """The run-time trace of ``Geo``."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorMark:
+    """The run-time trace of ``Vector``, with the ``Dim`` that stands in it."""
+
+    dim: Any
+
+
+@dataclass(frozen=True, slots=True)
 class KeyMark:
     """The run-time trace of ``Key``."""
 
@@ -138,7 +150,19 @@ class Codec:
     index_plain: bool = False
 
 
-Mark: TypeAlias = IndexMark | TextMark | Analyzer | EmbeddedMark | KeyMark | TTL | Codec | ExpiresAt | RenamedFrom
+Mark: TypeAlias = (
+    IndexMark
+    | TextMark
+    | GeoMark
+    | VectorMark
+    | Analyzer
+    | EmbeddedMark
+    | KeyMark
+    | TTL
+    | Codec
+    | ExpiresAt
+    | RenamedFrom
+)
 
 Key: TypeAlias = Annotated[V, KeyMark()]
 """Makes a field the record's id: ``icao: Key[str]``. The class then has no generated ``id``."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, PydanticUserError
 from pydantic.errors import PydanticUndefinedAnnotation
 
 from redmodel.errors import EncodingError, QueryError, SchemaError
+from redmodel.model.codec import FieldCodec
 from redmodel.model.expressions import METHOD_NAMES
-from redmodel.model.fields import Codec, EmbeddedMark, IndexMark, OnDelete, Rule, TextMark, marks_of
-from redmodel.model.leaves import Leaf, folded, item_schema, leaf_of
+from redmodel.model.fields import Codec, EmbeddedMark, GeoMark, IndexMark, OnDelete, Rule, TextMark, marks_of
+from redmodel.model.leaves import Leaf, folded, geo_leaf, item_schema, leaf_of
 from redmodel.model.ordered import OrderedMark
 from redmodel.model.shapes import Core, ModelShape, accepts_none, peel
 from redmodel.model.tokens import NULL, TOKEN_LIMIT, ordered_token, score_of
@@ -22,7 +23,7 @@ RANGE = b"#"
 UNIQUE = b"!"
 ORDERED = b"<"
 
-Kind: TypeAlias = Literal["set", "range", "unique", "composite", "text", "ordered"]
+Kind: TypeAlias = Literal["set", "range", "unique", "composite", "text", "ordered", "geo"]
 
 SCORED = frozenset({"composite", "text"})
 """The kinds whose entries with a token stand in a sorted set of that token."""
@@ -255,7 +256,7 @@ class Index:
             return self._null
         path = self.path_bytes
         try:
-            if self.kind == "range":
+            if self.kind in ("range", "geo"):
                 return RANGE, path, b"", score_of(self.number(value))
             return UNIQUE if self.kind == "unique" else SET, path, self._leaf.token(self._leaf.text(value)), b""
         except EncodingError:
@@ -300,7 +301,7 @@ def _walk(
 ) -> Iterator[Index]:
     for name, info in cls.__pydantic_fields__.items():
         marks = marks_of(info.metadata)
-        indexed = [mark for mark in marks if isinstance(mark, IndexMark | TextMark)]
+        indexed = [mark for mark in marks if isinstance(mark, IndexMark | TextMark | GeoMark)]
         analyzer = next((mark for mark in marks if isinstance(mark, Analyzer)), None)
         embedded = any(isinstance(mark, EmbeddedMark) for mark in marks)
         where = ".".join([model.cls.__name__, *(step[0] for step in steps), name])
@@ -323,10 +324,13 @@ def _walk(
         if indexed and embedded:
             raise SchemaError(f"{where} is both indexed and embedded; a nested model is not indexed as a whole.")
         if len(indexed) > 1:
-            raise SchemaError(f"{where} is indexed twice; Unique alone is enough, and so is Text.")
+            raise SchemaError(f"{where} is indexed twice; Unique alone is enough, and so are Text and Geo.")
         if indexed:
             mark = indexed[0] if analyzer is None else analyzer
-            index = _index(model, name, schema, items, path, at, empty, mark, where)
+            if isinstance(mark, GeoMark):
+                index = _geo_index(model, schema, path, at, empty, where)
+            else:
+                index = _index(model, name, schema, items, path, at, empty, mark, where)
             if rule is not None:
                 index.on_delete = _checked(rule.on_delete, index, any(isinstance(mark, Codec) for mark in marks), where)
             yield index
@@ -430,3 +434,45 @@ def _index(
         steps=steps,
         compute=compute,
     )
+
+
+def _geo_index(
+    model: ModelShape, schema: Core, steps: tuple[Step, ...], position: int, nullable: bool, where: str
+) -> Index:
+    if any(step[1] for step in steps):
+        raise SchemaError(f"{where} lies in a collection, and a sorted set keeps one place for each record.")
+    return Index(
+        model=model.cls.__name__,
+        path=".".join(step[0] for step in steps),
+        kind="geo",
+        position=position,
+        nullable=nullable,
+        many=False,
+        leaf=geo_leaf(schema, model, where),
+        steps=steps,
+    )
+
+
+def check_plugs(codecs: Sequence[FieldCodec], indexes: Iterable[Index]) -> None:
+    """Raise SchemaError for an index that would show what a Codec hides."""
+    for index in indexes:
+        plug = codecs[index.position].plug if index.position < len(codecs) else None
+        if plug is not None and (index.kind in ("range", "geo") or not plug.index_plain):
+            raise SchemaError(
+                f"{codecs[0].model}.{index.path} has a Codec, and its index would show the value as it was before: "
+                + (
+                    "a range index can't have one."
+                    if index.kind in ("range", "geo")
+                    else "leave the index out, or allow that with Codec(..., index_plain=True)."
+                )
+            )
+
+
+def check_side_keys(model: str, indexes: tuple[Index, ...]) -> None:
+    """Raise SchemaError for a path of which the key is taken."""
+    for index in indexes:
+        # T@ids, T@log, T@expires and T@schema are ours; a range or unique index of that name would be the same key.
+        if index.path in ("ids", "log", "expires", "schema"):
+            raise SchemaError(
+                f"{model}.{index.path}: an indexed field can't have this name, its key is taken. Rename it."
+            )

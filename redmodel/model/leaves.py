@@ -10,6 +10,7 @@ from pydantic_core import SchemaValidator, to_json
 
 from redmodel.errors import QueryError, SchemaError
 from redmodel.model.codec import FieldCodec, LazyValidator, storage_config, with_definitions
+from redmodel.model.geo import Point
 from redmodel.model.scalars import LinkType, choices_of, unescape
 from redmodel.model.shapes import Core, ModelShape, choices_in, peel, read_field, resolve
 from redmodel.model.tokens import (
@@ -123,6 +124,14 @@ def leaf_of(name: str, schema: Core, model: ModelShape, where: str) -> Leaf:
             raise SchemaError(f"{where} is a secret: its value would stand in the names of keys, for all to read.")
         return Leaf(kind, lambda value: unescape(codec.write_text(value)), None, codec.validator)
     raise SchemaError(_refusal(where, inner))
+
+
+def geo_leaf(schema: Core, model: ModelShape, where: str) -> Leaf:
+    """The leaf of a place; SchemaError (opening with ``where``) if the field holds something else."""
+    inner = peel(schema, model.by_reference)
+    if inner["type"] != "dataclass" or inner["cls"] is not Point:
+        raise SchemaError(f"{where} is no place: write Geo[Point] or Geo[Point | None].")
+    return Leaf("point", to_json, lambda place: place.number, LazyValidator(inner, {}))
 
 
 def _refusal(where: str, inner: Core) -> str:

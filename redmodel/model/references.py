@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from pydantic import BaseModel
 from typing_extensions import TypeAliasType
 
 from redmodel.model.expressions import FieldRef, reached
-from redmodel.model.fields import TextMark, marks_of
+from redmodel.model.fields import GeoMark, TextMark, VectorMark, marks_of
+from redmodel.model.geo import GeoRef
 from redmodel.model.ordered import OrderedMark, OrderedRef
 from redmodel.model.texts import TextRef
+from redmodel.model.vectors import VectorRef
 
 
 def reference(model: type[BaseModel], name: str, *, text: bool = False) -> FieldRef[Any]:
@@ -42,6 +44,13 @@ def _refer(
         return ordered
     if text or TextMark() in marks:
         return TextRef(model, path, inside)
+    for mark in marks:
+        if isinstance(mark, GeoMark):
+            place: GeoRef[Any] = GeoRef(model, path, inside)
+            return place
+        if isinstance(mark, VectorMark):
+            made: FieldRef[Any] = cast("Any", VectorRef)(model, path, inside, mark.dim)
+            return made
     return FieldRef(model, path, inside)
 
 

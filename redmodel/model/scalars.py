@@ -110,9 +110,9 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class LinkType:
-    """What the core schema of a reference says about itself: its model, how its id is written and read, its token."""
+    """What a core schema says of itself: how values are written, read and told apart; of a reference also its model."""
 
-    target: type[Any]
+    target: type[Any] | None
     scalar: Scalar
     load: dict[str, Any]
     token: Callable[[bytes], bytes]

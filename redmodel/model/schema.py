@@ -19,10 +19,21 @@ from redmodel.model.codec import FieldCodec
 from redmodel.model.composite import composite_index
 from redmodel.model.computed import ComputedSpec, read_computed
 from redmodel.model.evolution import Evolution
-from redmodel.model.fields import TTL, Codec, EmbeddedMark, IndexMark, KeyMark, TextMark, buried_mark, marks_of
+from redmodel.model.fields import (
+    TTL,
+    Codec,
+    EmbeddedMark,
+    GeoMark,
+    IndexMark,
+    KeyMark,
+    TextMark,
+    VectorMark,
+    buried_mark,
+    marks_of,
+)
 from redmodel.model.hooks import hooks_of
 from redmodel.model.identity import id_codec
-from redmodel.model.indexes import Entry, Index, computed_index, find_indexes
+from redmodel.model.indexes import Entry, Index, check_plugs, check_side_keys, computed_index, find_indexes
 from redmodel.model.items import Items
 from redmodel.model.keys import side_key
 from redmodel.model.lifetimes import Life, expiry_position, moment_of
@@ -123,7 +134,7 @@ class Schema(Generic[M]):
             needed = set(names) if one.depends_on is None else one.depends_on
             self._built_together.append(frozenset(positions[name] for name in needed if name in positions))
         self._needs_whole_records = shape.judges_records or any(codec.needs_record for codec in self._codecs)
-        _check_plugs(self._codecs, indexes)
+        check_plugs(self._codecs, indexes)
         self.indexes = tuple(indexes)
         for index in self.indexes:
             for one in self.computed if index.on_delete == "set_null" else ():
@@ -141,7 +152,7 @@ class Schema(Generic[M]):
         self.log_key = side_key(start, b"log")
         self.expires_key = side_key(start, b"expires")
         self.schema_key = side_key(start, b"schema")
-        _check_side_keys(self.name, self.indexes)
+        check_side_keys(self.name, self.indexes)
         self.id_bytes: Callable[[object], bytes] = id_codec(self._codecs[0], shape.fields[names[0]], shape)
         """The bytes of an id that a user gives, validated as the id's type. Raises InvalidId."""
         self._items: dict[str, Items] = {}
@@ -553,13 +564,14 @@ def _field_spec(model: type[BaseModel], position: int, codec: FieldCodec) -> Fie
     info = model.__pydantic_fields__[codec.name]
     ttls = [mark.milliseconds for mark in marks_of(info.metadata) if isinstance(mark, TTL)]
     where = f"{model.__name__}.{codec.name}"
-    indexed = any(isinstance(mark, IndexMark | TextMark) for mark in marks_of(info.metadata))
+    indexed = any(isinstance(mark, IndexMark | TextMark | GeoMark) for mark in marks_of(info.metadata))
     if position == 0 and codec.plug is not None:
         raise SchemaError(f"{where} is the id, which names a key: it can't have a Codec.")
     if ttls:
         if position == 0:
             raise SchemaError(f"{where} is the id, and can't expire alone. Give the model a ttl= instead.")
-        if any(isinstance(mark, IndexMark | TextMark | EmbeddedMark) for mark in marks_of(info.metadata)):
+        kept = IndexMark | TextMark | GeoMark | VectorMark | EmbeddedMark
+        if any(isinstance(mark, kept) for mark in marks_of(info.metadata)):
             raise SchemaError(f"{where} is indexed and has a TTL: its index would outlive it. Choose one of the two.")
         if not (codec.has_default or codec.nullable):
             raise SchemaError(
@@ -575,26 +587,3 @@ def _plug(model: type[BaseModel], name: str) -> Codec | None:
     if len(found) > 1:
         raise SchemaError(f"{model.__name__}.{name} has {len(found)} Codecs: join them in one.")
     return found[0] if found else None
-
-
-def _check_plugs(codecs: Sequence[FieldCodec], indexes: Iterable[Index]) -> None:
-    for index in indexes:
-        plug = codecs[index.position].plug if index.position < len(codecs) else None
-        if plug is not None and (index.kind == "range" or not plug.index_plain):
-            raise SchemaError(
-                f"{codecs[0].model}.{index.path} has a Codec, and its index would show the value as it was before: "
-                + (
-                    "a range index can't have one."
-                    if index.kind == "range"
-                    else "leave the index out, or allow that with Codec(..., index_plain=True)."
-                )
-            )
-
-
-def _check_side_keys(model: str, indexes: tuple[Index, ...]) -> None:
-    for index in indexes:
-        # T@ids, T@log, T@expires and T@schema are ours; a range or unique index of that name would be the same key.
-        if index.path in ("ids", "log", "expires", "schema"):
-            raise SchemaError(
-                f"{model}.{index.path}: an indexed field can't have this name, its key is taken. Rename it."
-            )

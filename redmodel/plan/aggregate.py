@@ -143,7 +143,10 @@ def _counts(groups: Sequence[Group]) -> dict[Any, int]:
 
 def _field(selection: Selection[Any], field: Named) -> Index:
     schema: Schema[Any] = schema_of(selection.model)
-    return schema.index(own_path(schema, field))
+    index = schema.index(own_path(schema, field))
+    if index.kind == "geo":
+        raise QueryError(f"{schema.name}.{index.path} holds places, which are not grouped, counted or compared")
+    return index
 
 
 def _measure(selection: Selection[Any], field: Named, what: str) -> Index:

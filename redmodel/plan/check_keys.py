@@ -10,6 +10,7 @@ from redmodel.plan.check_report import BOOKKEEPING, text_of
 from redmodel.plan.commands import as_int, as_raw, as_row
 from redmodel.plan.core import Command, Plan, call, each
 from redmodel.plan.program import NULL
+from redmodel.plan.refusal import TYPES
 from redmodel.plan.repair import Case, Judge
 from redmodel.plan.scan import as_scan
 from redmodel.procedures.entries import spell
@@ -89,7 +90,7 @@ class KeyLook:
             return None
         if with_token:
             return b"zset" if index.kind in SCORED and token != NULL else b"set"
-        return {"range": b"zset", "ordered": b"zset", "text": b"hash", "unique": b"hash"}.get(index.kind)
+        return TYPES.get(index.kind)
 
     def _may_be_ordered(self, path: bytes) -> bool:
         index = self._judge.declared.get(path)

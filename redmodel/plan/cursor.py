@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Generic, NamedTuple, TypeVar
 
 from redmodel.errors import InvalidCursor, QueryError
+from redmodel.model import Nearest
 from redmodel.plan.core import Plan
 from redmodel.plan.find import ROWS, Compiled, Selection, beside, compiled
 
@@ -33,6 +34,8 @@ def find_beside(selection: Selection[R], cursor: str | None, size: int, *, back:
     """The page of this size after a cursor, or ``back`` before it: one round trip."""
     if type(size) is not int or not 1 <= size <= ROWS:
         raise QueryError(f"a page by cursor has a size of 1 to {ROWS}, not {size!r}")
+    if any(isinstance(order, Nearest) for order in selection.orders):
+        raise QueryError("an order by nearness has no pages by cursor: ask for more with limit(), or use page()")
     if selection.offset or selection.limit is not None:
         raise QueryError("a page by cursor has its own size and start: leave out limit() and offset()")
     program = compiled(selection, by_id=True)

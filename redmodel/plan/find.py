@@ -15,6 +15,7 @@ from redmodel.model import (
     Condition,
     FieldCondition,
     FieldRef,
+    Nearest,
     Not,
     Or,
     Order,
@@ -38,6 +39,7 @@ from redmodel.plan.program import CONDITIONS, ORDERS, Program
 from redmodel.plan.projection import Projection
 from redmodel.plan.refusal import explain, explain_query
 from redmodel.plan.texts import rank_words, search_words
+from redmodel.plan.vectors import ranked
 from redmodel.procedures import FIND, FIND_RICH
 
 CONDITIONS[Search] = search_words
@@ -158,7 +160,7 @@ class Selection(Generic[R_co]):
         schema = schema_of(self.model)
         for order in orders:
             refuse_foreign(schema, order.model, order.path)
-        Program(schema).orders(orders)
+        Program(schema).orders(self.orders + orders)
         return self._with(orders=self.orders + orders)
 
     def ordered(self, orders: tuple[Order, ...]) -> Selection[R_co]:
@@ -338,14 +340,31 @@ def decode_rows(
 
 
 def answer(selection: Selection[R], most: int = ROWS, *, total: bool = False) -> Plan[Answer[R]]:
-    """Run the procedure: one round trip, and one for each level of references to follow."""
+    """Run the procedure: one round trip, and one for each level of references to follow.
+
+    More vectors than a script may look at are fetched: one round trip for each four megabytes, and one for the records.
+    """
     reading = selection.reading()
     columns = reading.columns
     reply = yield from _ask(selection, partial(_command, selection, most, columns, total=total))
     number, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
+    if more == [b"far"]:
+        return (yield from _answer_here(selection, number, rest, most))
     scores: list[bytes | None] = more[0] if more else []
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Answer(number - (len(rows) - len(records)) if total else -1, records, rest, scores[len(rows) :])
+
+
+def _answer_here(selection: Selection[R], total: int, ids: list[bytes], most: int) -> Plan[Answer[R]]:
+    """The answer to an order by nearness, of the ids that meet the conditions."""
+    pairs = yield from ranked(schema_of(selection.model), cast("Nearest", selection.orders[0]), ids)
+    end = None if selection.limit is None else selection.offset + selection.limit
+    pairs = pairs[selection.offset : end]
+    found = [id for id, _ in pairs]
+    scores = [None if number is None else repr(number).encode() for _, number in pairs] if selection.scored else []
+    first = found[:most]
+    records = yield from hydrate(selection, first, scores[:most])
+    return Answer(total - (len(first) - len(records)), records, found[most:], scores[most:])
 
 
 class Beside(NamedTuple, Generic[R]):

@@ -6,10 +6,27 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from redmodel.errors import QueryError
-from redmodel.model import And, Compare, Condition, FieldCondition, Index, Not, Or, Order, Pattern, Schema, Through
+from redmodel.model import (
+    And,
+    Compare,
+    Condition,
+    Distance,
+    FieldCondition,
+    Index,
+    Inside,
+    Nearest,
+    Not,
+    Or,
+    Order,
+    Pattern,
+    Schema,
+    Through,
+)
 from redmodel.plan import ordered
 from redmodel.plan.composite import Served, serving
 from redmodel.plan.fields import target_of
+from redmodel.plan.places import by_distance, inside
+from redmodel.plan.vectors import by_nearness
 
 NULL = b"~null"
 """The token of records without a value in a field."""
@@ -184,6 +201,8 @@ class Program:
             if order.nulls == "first":
                 direction = direction.upper()
             if type(order) is not Order:
+                if type(order) is Nearest and len(orders) > 1:
+                    raise QueryError(f"{self.schema.name}.{order.path}.nearest_to() is the only order of its query")
                 self.rich = True
                 words += (*ORDERS[type(order)](self, order), direction)
                 continue
@@ -212,10 +231,13 @@ class Program:
         return words
 
 
-CONDITIONS: dict[type[FieldCondition], Callable[[Program, Any], list[bytes]]] = {}
+CONDITIONS: dict[type[FieldCondition], Callable[[Program, Any], list[bytes]]] = {Inside: inside}
 """The words of conditions on further kinds of indexes, which stand in modules of their own."""
 
-ORDERS: dict[type[Order], Callable[[Program, Any], tuple[bytes, bytes]]] = {}
+ORDERS: dict[type[Order], Callable[[Program, Any], tuple[bytes, bytes]]] = {
+    Distance: by_distance,
+    Nearest: by_nearness,
+}
 """The kind and the source of orders of further kinds."""
 
 

@@ -10,7 +10,8 @@ from redmodel.model import SCORED, Schema
 from redmodel.plan.commands import as_raw
 from redmodel.plan.core import Batch, Command, Plan
 
-_KINDS = {"range": b"zset", "ordered": b"zset", "text": b"hash", "unique": b"hash"}
+TYPES = {"range": b"zset", "ordered": b"zset", "geo": b"zset", "text": b"hash", "unique": b"hash"}
+"""The type of the key at the path of an index, by its kind; other kinds have none there."""
 
 
 def wrong_type(key: bytes, found: bytes = b"") -> WrongType:
@@ -35,7 +36,7 @@ def explain_query(error: ReplyError, schema: Schema[Any], keys: Sequence[bytes])
     """The typed error for an error reply to a query of these keys; which of them is wrong takes one more round trip."""
     if "WRONGTYPE Operation" not in error.text:
         return error
-    kinds = {schema.side + index.path_bytes: _KINDS.get(index.kind, b"set") for index in schema.indexes}
+    kinds = {schema.side + index.path_bytes: TYPES.get(index.kind, b"set") for index in schema.indexes}
     scored = tuple(schema.side + index.path_bytes + b":" for index in schema.indexes if index.kind in SCORED)
     kinds |= {schema.ids_key: b"set", schema.expires_key: b"zset"}
     found = yield Batch(tuple(Command((b"TYPE", key), as_raw) for key in keys))

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from redmodel.errors import ConnectionFailed, QueryError, ReplyError
-from redmodel.model import Schema, schema_of
+from redmodel.model import Nearest, Schema, schema_of
 from redmodel.plan.commands import as_raw, procedure, run_of
 from redmodel.plan.core import Batch, Command, Plan, Reply
-from redmodel.plan.find import Compiled, Selection, beside, compiled, decode_rows, hydrate
+from redmodel.plan.find import Compiled, Selection, answer, beside, compiled, decode_rows, hydrate
 from redmodel.plan.refusal import explain_query
 from redmodel.procedures import WALK
 
@@ -75,6 +75,11 @@ class Stream(Generic[R]):
 
     def _window(self) -> Plan[list[R]]:
         selection = self._selection
+        if isinstance(selection.orders[0] if selection.orders else None, Nearest):
+            # There is no position in such an order: the ids come all at once.
+            first = yield from answer(selection, self._batch)
+            self._rest, self._scores, self._more = first.rest, first.scores, False
+            return first.records
         size = WINDOW if self._left is None else min(WINDOW, self._left)
         if self._position:
             selection = selection.slice(offset=0)

@@ -34,7 +34,7 @@ from redmodel.procedures.registry import Context, Procedure, lua
 _NODES[b"b"], _NODES[b"p"] = _beginning, _row
 _ORDERS[b"bm25"], _STRAIGHT[b"bm25"] = _bm25, _best_by_bm25
 
-_RICH: tuple[str, ...] = (_ordered.SCRIPT, _through.SCRIPT, "select_words")
+_RICH: tuple[str, ...] = (_ordered.SCRIPT, _through.SCRIPT, "select_words", "select_places", "select_vectors")
 """Parts with further kinds of nodes and orders; in scripts of their own, so that plain queries do not pay for them."""
 
 _FINDING = ("stream", "position", "pieces", "find")

@@ -8,6 +8,7 @@
 -- Replies {total, time in milliseconds or 0, rows, ids of further records in order}, with 's' or 'k' the values of all these,
 -- with 'k' the positions of the first and the last of them, and 1 if more follow. Where there is too much to look at in one
 -- go, {-2, time, words to go on with} instead.
+-- Where the order has bounds that are passed: {total, time, {}, all ids in no order, 'far'}.
 local offset, limit, most = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 at = 5
 local columns = list(1)
@@ -248,6 +249,7 @@ end
 if not source then
   local members = living(collect(root))
   total = #members
+  if bounds[orders[1]] and bounds[orders[1]](#members, orders[2]) then return {#members, digits(now), {}, members, 'far'} end
   local best, partial = members, false
   if #orders > 0 and limit >= 0 and not (walk and walk.way == 'b') then
     best = arrange_first(members, last + 1)

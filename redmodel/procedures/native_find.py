@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 from redmodel.procedures.containers import Ids, hash_at, scores_at, set_at
 from redmodel.procedures.native_position import Position
 from redmodel.procedures.native_select import All, Every, InRange, Node, Program, due_ids, guard
+from redmodel.procedures.native_select_places import by_distance
+from redmodel.procedures.native_select_vectors import BY_NEARNESS
 from redmodel.procedures.native_stream import STEP, ranks, share, sifted, streamed, tally, walked
 from redmodel.procedures.native_write import drop
 from redmodel.procedures.registry import Context
@@ -33,8 +35,8 @@ def number_of(id: bytes) -> float | None:
         return None
 
 
-ORDERS: dict[bytes, Callable[[Context, list[bytes], bytes], Value]] = {}
-"""The further kinds of orders, which stand in modules of their own: from keys and source to what is said of an id."""
+ORDERS: dict[bytes, Callable[[Context, list[bytes], bytes], Value]] = {b"o": by_distance, **BY_NEARNESS}
+"""Further kinds of orders, from keys and source to what is said of an id."""
 
 Straight: TypeAlias = Callable[[Context, Node, list[bytes], bytes, bytes, int, int], tuple[list[bytes] | None, int]]
 STRAIGHT: dict[bytes, Straight] = {}

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from redmodel.errors import ReplyError
 from redmodel.procedures.containers import NOBODY, Ids, hash_at, scores_at, set_at
+from redmodel.procedures.native_select_places import InShape
 from redmodel.procedures.native_write import drop_due
 from redmodel.procedures.registry import Context
 
@@ -189,7 +190,7 @@ class Node(Protocol):
     def keep(self, ctx: Context, ids: Ids) -> Ids: ...
 
 
-NODES: dict[bytes, Callable[[Program], Node]] = {}
+NODES: dict[bytes, Callable[[Program], Node]] = {b"o": InShape}
 """The further kinds of nodes, which stand in modules of their own, and what reads their arguments."""
 
 

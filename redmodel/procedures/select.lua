@@ -37,7 +37,8 @@ end
 -- marks(node, members), and `exact` if its estimate is the number of all that it collects; kinds of orders, each a function
 -- (members, source) that gives a list of numbers, texts or false; and readers of pages straight off an order, each a function
 -- (root, source, direction, offset, limit) that gives members and total, or nothing where that can't be.
-local nodes, arrangements, straight = {}, {}, {}
+-- Some orders have bounds, functions (count, source): true where so many members are more than one call should order.
+local nodes, arrangements, straight, bounds = {}, {}, {}, {}
 local refusal -- the error of a node that can't be answered
 
 -- Byte order. Lua's own `<` follows the server's locale, which is seldom another than C.

@@ -12,11 +12,12 @@ from tests.house.source import MODULES, PACKAGE, ROOT, Module
 EVERYTHING = None
 ROOMS: dict[str, set[str] | None] = {
     "errors": set(),
-    "model": {"errors"},
-    "procedures": {"errors"},
-    "engine": {"errors"},
+    "arithmetic": set(),
+    "model": {"arithmetic", "errors"},
+    "procedures": {"arithmetic", "errors"},
+    "engine": {"arithmetic", "errors"},
     "resp": {"errors"},
-    "plan": {"errors", "model", "procedures"},
+    "plan": {"arithmetic", "errors", "model", "procedures"},
     "survey": {"errors", "model", "plan"},
     "database": {"errors", "model", "plan", "procedures"},
     "server": {"engine", "errors", "resp"},

@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import assert_type
 
-from redmodel import AsyncDatabase, AsyncQuery, CursorPage, Database, Scan
+from redmodel import AsyncDatabase, AsyncQuery, CursorPage, Database, Dim, GeoRef, Point, Scan, Vector, VectorRef
+from redmodel import Geo as Places
 from redmodel.model import (
     TTL,
     Analyzer,
@@ -399,3 +400,27 @@ def large_results(db: Database) -> None:
     scan = db.find(Essay, Essay.title.all_words("a"), lambda essay: essay.body == "x", scan=True)
     assert_type(scan, Scan[Essay])
     assert_type(scan.order_by(lambda essay: essay.title).limit(3).first(), Essay | None)
+
+
+Embedding = Annotated[list[float], Dim(3)]
+
+
+class Shop(Model, prefix="good-shops"):
+    place: Places[Point]
+    branch: Places[Point | None] = Field(default=None)
+    vector: Vector[Embedding]
+    other: Vector[Embedding | None] = Field(default=None)
+
+
+shop = Shop(place=(1.0, 2.0), vector=[1.0, 2.0, 3.0], branch=Point(1.0, 2.0))
+shop.place = (3.0, 4.0)
+assert_type(shop.place, Point)
+assert_type(shop.branch, Point | None)
+assert_type(shop.vector, list[float])
+assert_type(shop.other, list[float] | None)
+assert_type(Shop.place, GeoRef[Point])
+assert_type(Shop.vector, VectorRef[list[float]])
+assert_type(Shop.place.within((1.0, 2.0), 5, "km"), Condition)
+assert_type(Shop.branch.in_box(Point(1.0, 2.0), (3.0, 4.0)) & Shop.branch.is_null(), Condition)
+find(Shop, Shop.branch == None, order_by=[Shop.place.distance_from(shop.place), -Shop.place.distance_from((0.0, 0.0))])  # noqa: E711
+find(Shop, order_by=[Shop.vector.nearest_to(shop.vector), Shop.other.nearest_to((1.0, 2.0, 3.0))])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel
 
-from redmodel import Database
+from redmodel import Database, Dim, Geo, Point, Vector
 from redmodel.model import Condition, Embedded, Field, FieldRef, Indexed, Key, Link, Model, Order, Ordered, Ref, Refs, Text, Unique, computed, search, via
 
 M = TypeVar("M", bound=Model)
@@ -212,3 +212,24 @@ def large_results(db: Database) -> None:
     db.find(Essay, Essay.year > 3).after(3)  # error
     db.find(Essay).stream(batch="x")  # error
     db.find(Essay, progress=print)  # error
+
+
+class Shop(Model, prefix="bad-shops"):
+    place: Geo[Point]
+    vector: Vector[Annotated[list[float], Dim(3)]]
+
+
+Shop(place="Oslo", vector=[1.0])  # error
+Shop(place=(1.0, 2.0), vector="abc")  # error
+Shop.place.within("Oslo", 5)  # error
+Shop.place.within((1.0, 2.0), 5, "yd")  # error
+Shop.place.within((1.0, 2.0))  # error
+Shop.place.in_box((1.0, 2.0))  # error
+Shop.place < Point(1.0, 2.0)  # error
+find(Shop, Shop.place == Point(1.0, 2.0))  # error
+Shop.place.contains(Point(1.0, 2.0))  # error
+Shop.vector.nearest_to("abc")  # error
+find(Shop, Shop.vector == [1.0, 2.0, 3.0])  # error
+Shop.vector > [1.0]  # error
+find(Shop, Shop.vector.nearest_to([1.0]))  # error
+find(Shop, Shop.place)  # error

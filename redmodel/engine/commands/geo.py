@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from redmodel.arithmetic import places
 from redmodel.engine import texts
 from redmodel.engine.arguments import double
 from redmodel.engine.commands.sorted_sets import zadd
@@ -25,7 +26,7 @@ UNITS = {b"m": 1.0, b"km": 1000.0, b"ft": 0.3048, b"mi": 1609.34}
 def place(longitude: bytes, latitude: bytes) -> tuple[float, float]:
     """Read a longitude and a latitude that are on the map."""
     east, north = double(longitude), double(latitude)
-    if abs(east) > geohash.LONGITUDE_MOST or abs(north) > geohash.LATITUDE_MOST:
+    if abs(east) > places.LONGITUDE_MOST or abs(north) > places.LATITUDE_MOST:
         raise ReplyError(f"ERR invalid longitude,latitude pair {east:f},{north:f}")
     return east, north
 
@@ -72,7 +73,7 @@ def geodist(context: Context, args: Args) -> Reply:
     one, other = zset.scores.get(args[2]), zset.scores.get(args[3])
     if one is None or other is None:
         return None
-    return b"%.4f" % (geohash.distance(*geohash.decode(one), *geohash.decode(other)) / meters)
+    return b"%.4f" % (places.distance(*geohash.decode(one), *geohash.decode(other)) / meters)
 
 
 @TABLE.handles("GEOHASH")

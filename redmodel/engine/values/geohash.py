@@ -1,20 +1,14 @@
-"""Places on the earth as 52-bit numbers, the boxes around one, and distances: Redis' own arithmetic. No keys.
-
-Redis keeps a place as the score of a sorted set: the bits of latitude and longitude in turn, 26 of each.
-"""
+"""The numbers that Redis keeps places as, and the boxes that it searches around one. No keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import asin, cos, pi, sin, sqrt
+from math import cos, sqrt
 from typing import NamedTuple
 
-LONGITUDE_MOST = 180.0
-LATITUDE_MOST = 85.05112878
-_STEPS = 26
-_RADIUS = 6372797.560856
+from redmodel.arithmetic.places import DEGREE, LATITUDE_MOST, LONGITUDE_MOST, RADIUS, STEPS, distance, gather, spread
+
 _MERCATOR_MOST = 20037726.37
-_DEGREE = pi / 180.0
 _LONGITUDES = 0xAAAAAAAAAAAAAAAA
 _LATITUDES = 0x5555555555555555
 _LETTERS = b"0123456789bcdefghjkmnpqrstuvwxyz"
@@ -43,7 +37,7 @@ class Shape(NamedTuple):
     def distance_to(self, longitude: float, latitude: float) -> float | None:
         """How many meters a place is from the middle; None if it is outside of the shape."""
         if self.radius is None:
-            if _RADIUS * abs(latitude * _DEGREE - self.latitude * _DEGREE) > self.height / 2:
+            if RADIUS * abs(latitude * DEGREE - self.latitude * DEGREE) > self.height / 2:
                 return None
             if distance(longitude, latitude, self.longitude, latitude) > self.width / 2:
                 return None
@@ -52,26 +46,7 @@ class Shape(NamedTuple):
         return None if found > self.radius else found
 
 
-def _spread(number: int) -> int:
-    """The 32 bits of a number, with a zero before each."""
-    number = (number | number << 16) & 0x0000FFFF0000FFFF
-    number = (number | number << 8) & 0x00FF00FF00FF00FF
-    number = (number | number << 4) & 0x0F0F0F0F0F0F0F0F
-    number = (number | number << 2) & 0x3333333333333333
-    return (number | number << 1) & 0x5555555555555555
-
-
-def _gather(number: int) -> int:
-    """Every second bit of a number."""
-    number &= 0x5555555555555555
-    number = (number | number >> 1) & 0x3333333333333333
-    number = (number | number >> 2) & 0x0F0F0F0F0F0F0F0F
-    number = (number | number >> 4) & 0x00FF00FF00FF00FF
-    number = (number | number >> 8) & 0x0000FFFF0000FFFF
-    return (number | number >> 16) & 0x00000000FFFFFFFF
-
-
-def encode(longitude: float, latitude: float, steps: int = _STEPS, latitude_most: float = LATITUDE_MOST) -> int:
+def encode(longitude: float, latitude: float, steps: int = STEPS, latitude_most: float = LATITUDE_MOST) -> int:
     """The number of a place.
 
     >>> encode(13.361389, 38.115556)
@@ -79,11 +54,11 @@ def encode(longitude: float, latitude: float, steps: int = _STEPS, latitude_most
     """
     north = int((latitude + latitude_most) / (2 * latitude_most) * (1 << steps)) & 0xFFFFFFFF
     east = int((longitude + LONGITUDE_MOST) / (2 * LONGITUDE_MOST) * (1 << steps)) & 0xFFFFFFFF
-    return _spread(north) | _spread(east) << 1
+    return spread(north) | spread(east) << 1
 
 
 def _area(bits: int, steps: int) -> Area:
-    north, east = _gather(bits), _gather(bits >> 1)
+    north, east = gather(bits), gather(bits >> 1)
     size = 1 << steps
     tall, wide = 2 * LATITUDE_MOST, 2 * LONGITUDE_MOST
     return Area(
@@ -98,20 +73,12 @@ def decode(score: float) -> tuple[float, float]:
     """The longitude and latitude of a score: the middle of its box."""
     # What C makes of a score that is no place: the bits of a number of 64 of them.
     bits = 0 if score >= 1 << 64 else max(int(max(score, -(2.0**63))), -(1 << 63)) & 0xFFFFFFFFFFFFFFFF
-    area = _area(bits, _STEPS)
+    area = _area(bits, STEPS)
     longitude, latitude = (area.west + area.east) / 2, (area.south + area.north) / 2
     return (
         min(max(longitude, -LONGITUDE_MOST), LONGITUDE_MOST),
         min(max(latitude, -LATITUDE_MOST), LATITUDE_MOST),
     )
-
-
-def distance(longitude: float, latitude: float, other_longitude: float, other_latitude: float) -> float:
-    """The meters between two places, on a sphere."""
-    here, there = latitude * _DEGREE, other_latitude * _DEGREE
-    u = sin((there - here) / 2)
-    v = sin((other_longitude * _DEGREE - longitude * _DEGREE) / 2)
-    return 2.0 * _RADIUS * asin(sqrt(u * u + cos(here) * cos(there) * v * v))
 
 
 def letters(longitude: float, latitude: float) -> bytes:
@@ -139,7 +106,7 @@ def _moved(bits: int, steps: int, east: int, north: int) -> int:
 def _steps_for(meters: float, latitude: float) -> int:
     """How fine boxes may be so that one and those around it hold everything so near."""
     if meters == 0:
-        return _STEPS
+        return STEPS
     steps = 1
     while meters < _MERCATOR_MOST:
         meters *= 2
@@ -149,15 +116,15 @@ def _steps_for(meters: float, latitude: float) -> int:
         steps -= 1
         if abs(latitude) > 80:
             steps -= 1
-    return min(max(steps, 1), _STEPS)
+    return min(max(steps, 1), STEPS)
 
 
 def _bounds(shape: Shape) -> Area:
     tall = shape.height / 2 if shape.radius is None else shape.radius
     wide = shape.width / 2 if shape.radius is None else shape.radius
-    north = tall / _RADIUS / _DEGREE
-    top = wide / _RADIUS / cos((shape.latitude + north) * _DEGREE) / _DEGREE
-    bottom = wide / _RADIUS / cos((shape.latitude - north) * _DEGREE) / _DEGREE
+    north = tall / RADIUS / DEGREE
+    top = wide / RADIUS / cos((shape.latitude + north) * DEGREE) / DEGREE
+    bottom = wide / RADIUS / cos((shape.latitude - north) * DEGREE) / DEGREE
     east = bottom if shape.latitude < 0 else top
     return Area(shape.longitude - east, shape.latitude - north, shape.longitude + east, shape.latitude + north)
 
