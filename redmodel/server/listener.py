@@ -69,7 +69,7 @@ class Listener:
         self._engine = engine
         self._mode: int | None = unixsocketperm
         engine.settings.preset("maxclients", str(maxclients))
-        self._hosts = [host]
+        self._hosts: list[str] = [host]
         self._tls: ssl.SSLContext | None = None
         self._tls_port = 0
         self._tls_said: list[str] = []  # the parameters that were obeyed
