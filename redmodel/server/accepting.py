@@ -102,7 +102,11 @@ class _Clients:
             sock.close()  # it went before it was let in
 
     def _client(self) -> ClientConnection:
-        return ClientConnection(self._engine, self._gone, self._clients.add)
+        return ClientConnection(self._engine, self._gone, self._come)
+
+    def _come(self, client: ClientConnection) -> bool:
+        self._clients.add(client)
+        return True
 
     def _gone(self, client: ClientConnection) -> None:
         self._clients.discard(client)

@@ -74,7 +74,7 @@ class ClientConnection(asyncio.Protocol):
         self,
         engine: Engine,
         gone: Callable[[ClientConnection], None],
-        come: Callable[[ClientConnection], None],
+        come: Callable[[ClientConnection], bool],
     ) -> None:
         session = self.session = Session()
         session.patient = session.counted = True
@@ -106,7 +106,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._come(self)
+        room = self._come(self)
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         transport.set_write_buffer_limits(high=_HIGH_WATER)
@@ -127,6 +127,10 @@ class ClientConnection(asyncio.Protocol):
                     engine.clients.rejected += 1
                     self.refuse(ReplyError(DENIED))
                     return
+        if not room:
+            engine.clients.rejected += 1
+            self.refuse(ReplyError("ERR max number of clients reached"))
+            return
         with engine.lock:
             engine.clients.join(session)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from redmodel.engine.engine import Engine
-from redmodel.errors import ReplyError
 from redmodel.server.connection import ClientConnection
 from redmodel.server.cron import Cron
 from redmodel.server.meanwhile import answer_meanwhile
@@ -257,14 +256,18 @@ class Listener:
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
+    def accept_no_more(self) -> None:
+        """Close the sockets that clients come to; those that are there stay."""
+        self._stopping = True
+        self._close_sockets()
+
     async def stop(self, grace: float = 1.0) -> None:
         """Accept no more, answer what has been read, and close; after ``grace`` seconds close all the same."""
-        self._stopping = True
+        self.accept_no_more()
         self._cron.stop()
         if self._no_meanwhile is not None:
             self._no_meanwhile()
             self._no_meanwhile = None
-        self._close_sockets()
         for client in list(self.clients):
             client.shut_down()
         if self.clients:
@@ -277,10 +280,14 @@ class Listener:
                 await self._empty.wait()
 
     def _client(self) -> asyncio.Protocol:
+        return ClientConnection(self._engine, self._gone, self._come)
+
+    def _come(self, client: ClientConnection) -> bool:
+        # Asked when it is there: one with whom TLS can't be agreed upon never is, and several may come at once.
         if len(self.clients) >= self._engine.settings.number("maxclients") or self._stopping:
-            return _Refused(self._engine, lambda _: None, lambda _: None)
-        # Listed when it is there: one with whom TLS can't be agreed upon never is.
-        return ClientConnection(self._engine, self._gone, self.clients.add)
+            return False
+        self.clients.add(client)
+        return True
 
     def _gone(self, client: ClientConnection) -> None:
         self.clients.discard(client)
@@ -307,15 +314,6 @@ def _close(servers: list[Listening]) -> None:
             asyncio.get_running_loop().remove_reader(server.fileno())
         server.close()
     servers.clear()
-
-
-class _Refused(ClientConnection):
-    """A client that came when there was no room."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._engine.clients.rejected += 1
-        self.refuse(ReplyError("ERR max number of clients reached"))
 
 
 def _address_of(host: str) -> str:

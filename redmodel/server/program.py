@@ -140,7 +140,7 @@ class _Program:
         KillOrder(settings)
         for name in settings.names("tls-"):
             settings.obey(name, listener.move_tls)
-        ended = self._end_on_signals(engine)
+        ended = self._end_on_signals(engine, listener)
         pidfile = settings.text("pidfile")
         if pidfile:
             self._write_pid(Path(pidfile))
@@ -159,13 +159,14 @@ class _Program:
         logger.warning("Redis is now ready to exit, bye bye...")
         return 0
 
-    def _end_on_signals(self, engine: Engine) -> asyncio.Future[None]:
+    def _end_on_signals(self, engine: Engine, listener: Listener) -> asyncio.Future[None]:
         """What is done when the server is to end, by SHUTDOWN or by a signal."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
         def end() -> None:
             if not ended.done():
+                listener.accept_no_more()  # before who asked for the end sees it
                 ended.set_result(None)
 
         def ask() -> None:
