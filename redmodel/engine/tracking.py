@@ -38,6 +38,7 @@ class Tracking:
         self.readers: dict[bytes, dict[Session, None]] = {}
         self.prefixes: dict[bytes, dict[Session, None]] = {}
         self._changed: dict[bytes, Session | None] = {}  # for those who hear of whole prefixes
+        engine.settings.obey("tracking-table-max-keys", self._keep_limit)
 
     def __bool__(self) -> bool:
         return bool(self.sessions)
@@ -73,6 +74,10 @@ class Tracking:
             name, args = script.command[0].decode().lower(), script.command
         for key in keys_of(name, args) or ():
             self.readers.setdefault(args[key.at], {})[session] = None
+        self._keep_limit()
+
+    def _keep_limit(self) -> None:
+        """Remember no more keys than tracking-table-max-keys: those who read the others are told that they changed."""
         most = self._engine.settings.number("tracking-table-max-keys")
         while most and len(self.readers) > most:
             self._tell_readers(next(iter(self.readers)), None)

@@ -250,3 +250,18 @@ def test_redirection(truth: servers.RealServer, tmp_path: Path, protocol: str) -
     with Server(Engine(), unixsocket=tmp_path / "s"):
         ours = play(str(tmp_path / "s"))
     assert real == ours
+
+
+def test_a_lower_limit_holds_at_once(tmp_path: Path) -> None:
+    with Server(Engine(), unixsocket=str(tmp_path / "s")):
+        stage = Stage(str(tmp_path / "s"))
+        scene = """
+            a: HELLO 3
+            a: CLIENT TRACKING on
+            a: MGET x y z
+            b: CONFIG SET tracking-table-max-keys 1
+        """
+        seen = stage.play(scene)
+        stage.close()
+    told = [got for _, who, got in seen if who == "a"][3:]
+    assert len(told) == 2
