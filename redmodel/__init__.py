@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     )
     from redmodel.plan.check_report import CheckReport
     from redmodel.plan.cursor import CursorPage
+    from redmodel.plan.explain import Explanation
     from redmodel.plan.find import Page
     from redmodel.plan.status import StatusReport, SyncReport
 
@@ -102,6 +103,7 @@ __all__ = [
     "Embedded",
     "EncodingError",
     "ExpiresAt",
+    "Explanation",
     "Field",
     "FieldRef",
     "Folded",
@@ -166,6 +168,7 @@ _PLACES = (
     "redmodel.model",
     "redmodel.plan.find",
     "redmodel.plan.cursor",
+    "redmodel.plan.explain",
     "redmodel.plan.check_report",
     "redmodel.plan.status",
     "redmodel.database.query",

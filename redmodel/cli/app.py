@@ -238,6 +238,47 @@ def count(
 
 
 @app.command()
+def explain(
+    model: ModelName,
+    conditions: Conditions = None,
+    url: Url = None,
+    models: Models = None,
+    order: Annotated[
+        list[str] | None, typer.Option("--order", metavar="FIELD", help="Order by a field; -field: the largest first.")
+    ] = None,
+    size: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Records on the page.")] = 20,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only estimate; do not run the query.")] = False,
+    as_json: Json = False,
+    nl: Nl = False,
+    as_csv: Csv = False,
+) -> None:
+    """Tell how a query is answered: which indexes, what was done, how long.
+
+    \b
+      redmodel explain User 'age>=18' country=DE --order -age
+
+    First the conditions, with how many records the indexes promise and how many meet each; then the
+    commands that ran for a page with its total, with what they gave.
+    """
+
+    def body() -> int:
+        from redmodel.cli import explain as command
+
+        return command.explain(
+            url,
+            models or [],
+            model,
+            conditions or [],
+            order=order or [],
+            size=size,
+            analyze=not estimate,
+            form=_form(as_json, nl, as_csv),
+        )
+
+    _end(guard(body))
+
+
+@app.command()
 def demo(
     url: Annotated[
         str | None, typer.Option("--url", metavar="URL", help="Write to this server instead of an embedded store.")

@@ -17,6 +17,7 @@ from redmodel.plan import find as plans
 from redmodel.plan import writing_queries as writing
 from redmodel.plan.bulk import Told
 from redmodel.plan.cursor import CursorPage, find_beside
+from redmodel.plan.explain import Explanation, explain_find
 from redmodel.plan.find import Page, Selection
 from redmodel.plan.stream import BATCH, Stream
 
@@ -144,6 +145,17 @@ class Query(_Builder[R]):
     def count(self) -> int:
         """Count the records that meet the conditions: one round trip."""
         return run(plans.find_count(self._selection), self._executor)
+
+    def explain(self, *, analyze: bool = True, total: bool = False) -> Explanation:
+        """Tell how this query is answered, by running it once for that: one round trip.
+
+        Args:
+            analyze: False only estimates what meets each condition, and does not run the query.
+            total: True counts all that meets the conditions, as ``page`` does.
+
+        Cost: that of the query, and of a count for each condition; nothing is written or repaired.
+        """
+        return run(explain_find(self._selection, analyze=analyze, total=total), self._executor)
 
     def update(self, progress: Told | None = None, /, **changes: Any) -> int:
         """Write these fields of all records that meet the conditions: two round trips a thousand; how many.
@@ -347,6 +359,17 @@ class AsyncQuery(_Builder[R]):
     async def count(self) -> int:
         """Count the records that meet the conditions: one round trip."""
         return await run_async(plans.find_count(self._selection), self._executor)
+
+    async def explain(self, *, analyze: bool = True, total: bool = False) -> Explanation:
+        """Tell how this query is answered, by running it once for that: one round trip.
+
+        Args:
+            analyze: False only estimates what meets each condition, and does not run the query.
+            total: True counts all that meets the conditions, as ``page`` does.
+
+        Cost: that of the query, and of a count for each condition; nothing is written or repaired.
+        """
+        return await run_async(explain_find(self._selection, analyze=analyze, total=total), self._executor)
 
     async def update(self, progress: Told | None = None, /, **changes: Any) -> int:
         """Write these fields of all records that meet the conditions: two round trips a thousand; how many.

@@ -208,6 +208,10 @@ class Selection(Generic[R_co]):
         checked = [path.partition(".")[0] for one in comparisons(self.conditions) for path in one.paths]
         return schema.partial((*self.projection.fields, *checked, *followed))
 
+    def only_reading(self) -> Selection[R_co]:
+        """The same, without the repairs on the way."""
+        return self._with(writes=False)
+
     def page(self, number: int, size: int) -> Selection[R_co]:
         """One page of it, in the order by id where no other is named, so that pages neither skip nor repeat."""
         if type(number) is not int or number < 1 or type(size) is not int or size < 1:
@@ -254,7 +258,7 @@ def compiled(selection: Selection[Any], *, by_id: bool, ordered: bool = True, pl
     return Compiled(program, conditions, program.orders(selection.orders, by_id=by_id) if ordered else [])
 
 
-def _command(
+def command_of(
     selection: Selection[R],
     most: int,
     columns: Sequence[bytes] = (),
@@ -265,6 +269,7 @@ def _command(
     position: Sequence[bytes] = (),
     begun: Sequence[bytes] = (),
 ) -> Command[Reply]:
+    """The command that runs a selection."""
     schema: Schema[Any] = schema_of(selection.model)
     # A page must not skip or repeat: without an order of its own it goes by id.
     by_id = selection.offset > 0 or bool(position)
@@ -346,7 +351,7 @@ def answer(selection: Selection[R], most: int = ROWS, *, total: bool = False) ->
     """
     reading = selection.reading()
     columns = reading.columns
-    reply = yield from _ask(selection, partial(_command, selection, most, columns, total=total))
+    reply = yield from _ask(selection, partial(command_of, selection, most, columns, total=total))
     number, now, rows, rest, *more = cast("tuple[int, bytes, list[list[bytes | None]], list[bytes], Any]", reply)
     if more == [b"far"]:
         return (yield from _answer_here(selection, number, rest, most))
@@ -387,7 +392,7 @@ def beside(
     reading = selection.reading()
     words = (b"b" if back else b"a", *position)
     some, columns = selection.slice(limit=size), reading.columns
-    reply = yield from _ask(selection, partial(_command, some, most, columns, position=words))
+    reply = yield from _ask(selection, partial(command_of, some, most, columns, position=words))
     _, now, rows, rest, scores, ends, more = cast("tuple[Any, ...]", reply)
     records = yield from decode_rows(selection, reading.decode, rows, int(now), scores[: len(rows)])
     return Beside(records, rest, scores[len(rows) :], ends, bool(more))
@@ -462,7 +467,7 @@ def find_one_or_none(selection: Selection[R]) -> Plan[R | None]:
 
 def find_count(selection: Selection[R]) -> Plan[int]:
     """How many records meet the conditions, before offset and limit: one round trip."""
-    reply = yield from _ask(selection, partial(_command, selection, 0, count=True))
+    reply = yield from _ask(selection, partial(command_of, selection, 0, count=True))
     return cast("list[int]", reply)[0]
 
 
@@ -470,5 +475,5 @@ def find_exists(selection: Selection[R]) -> Plan[bool]:
     """Whether any record meets the conditions, before offset and limit: one round trip."""
     any_one = selection.ordered(()).slice(limit=1)
     columns = schema_of(selection.model).columns[:1]
-    reply = yield from _ask(any_one, partial(_command, any_one, 1, columns))
+    reply = yield from _ask(any_one, partial(command_of, any_one, 1, columns))
     return bool(cast("list[list[bytes]]", reply)[2])

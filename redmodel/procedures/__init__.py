@@ -10,6 +10,8 @@ from redmodel.procedures import native_select_through as _through
 from redmodel.procedures.native_aggregate import aggregate as _aggregate
 from redmodel.procedures.native_cascade import cascade as _cascade
 from redmodel.procedures.native_count import increment as _increment
+from redmodel.procedures.native_explain import LOOK
+from redmodel.procedures.native_explain import explain as _explain
 from redmodel.procedures.native_find import ORDERS as _ORDERS
 from redmodel.procedures.native_find import STRAIGHT as _STRAIGHT
 from redmodel.procedures.native_find import find as _find
@@ -44,10 +46,10 @@ AGGREGATE_RICH = Procedure("aggregate_rich", _aggregate, lua("common", "ready", 
 CASCADE = Procedure("cascade", _cascade, lua("common", "ready", "deleting", "cascade"))
 DEFINE = Procedure("define", _define, lua("common", "define"))
 DELETE = Procedure("delete", _delete, lua("common", "deleting", "delete"))
-FIND = Procedure("find", _find, lua("common", "ready", "select", "stream", "position", "pieces", "find"))
-FIND_RICH = Procedure(
-    "find_rich", _find, lua("common", "ready", "select", *_RICH, "stream", "position", "pieces", "find")
-)
+_READ = ("stream", "position", "pieces", "find")
+EXPLAIN = Procedure("explain", _explain, lua("common", "trace", "ready", "select", *_RICH, *_READ, "traced"))
+FIND = Procedure("find", _find, lua("common", "ready", "select", *_READ))
+FIND_RICH = Procedure("find_rich", _find, lua("common", "ready", "select", *_RICH, *_READ))
 INCREMENT = Procedure("increment", _increment, lua("common", "counting", "increment"))
 ITEMS = Procedure("items", _items, lua("common", "items"))
 MEND = Procedure("mend", _mend, lua("common", "mend"))
@@ -65,6 +67,7 @@ ALL: tuple[Procedure, ...] = (
     CASCADE,
     DEFINE,
     DELETE,
+    EXPLAIN,
     FIND,
     FIND_RICH,
     INCREMENT,
@@ -88,10 +91,12 @@ __all__ = [
     "CASCADE",
     "DEFINE",
     "DELETE",
+    "EXPLAIN",
     "FIND",
     "FIND_RICH",
     "INCREMENT",
     "ITEMS",
+    "LOOK",
     "MEND",
     "PURGE",
     "REINDEX",

@@ -313,3 +313,20 @@ def test_a_scan_finds_what_no_index_answers(cli: Cli, store: str) -> None:
     assert len(cli("find", "Customer", "rate!=0.5,1", "--scan", "--all", "--nl", "--url", store, *MODELS).lines) == 1
     for wrong in (["nobody=1"], ["rate^=1"], ["rate=1", "--order", "age"], ["rate=1", "--page", "2"]):
         assert cli("find", "Customer", *wrong, "--scan", "--url", store, *MODELS).code == 2
+
+
+def test_explain(cli: Cli, store: str) -> None:
+    asked = ("explain", "Customer", "age>=25", "vip=true", "--order", "-age", "--url", store, *MODELS)
+    said = cli(*asked)
+    assert said.code == 0
+    assert "age >= 25" in said.out
+    assert "begins here" in said.out
+    assert "order by -age" in said.err
+    assert "1 round trip" in said.err
+    told = cli(*asked, "--json").json
+    assert [part["rows"] for part in told["conditions"]["parts"]] == [6, 5]
+    assert (told["conditions"]["rows"], told["records"], told["round_trips"]) == (3, 3, 1)
+    assert {line["command"] for line in map(json.loads, cli(*asked, "--nl").out.splitlines())} >= {"LOOK"}
+    guess = cli(*asked, "--estimate", "--json").json
+    assert (guess["conditions"]["estimate"], guess["records"], guess["commands"]) == (5, None, [])
+    assert cli("explain", "Customer", "name=x", "--url", store, *MODELS).code == 2
