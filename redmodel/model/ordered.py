@@ -19,7 +19,7 @@ ANY = "\0any"
 """Stands in the pieces of a pattern for one character."""
 
 PATTERN_LIMIT = 1000
-"""Characters of the longest pattern."""
+"""Characters of the longest pattern of like()."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Pattern(FieldCondition):
     ) -> None:
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise QueryError(f"{path}.{verb}() takes a text, not {type(value).__name__}.")
-        if len(value) > PATTERN_LIMIT:
+        if verb == "like" and len(value) > PATTERN_LIMIT:
             raise QueryError(f"{path}.{verb}() takes at most {PATTERN_LIMIT} characters, not {len(value)}.")
         self.path = path
         self.verb: PatternVerb = verb
