@@ -18,7 +18,7 @@ _MANY = 64
 """So many vectors are worth the way into numpy."""
 
 _product: Callable[[Sequence[float], Sequence[float]], float]
-_product = getattr(math, "sumprod", None) or (lambda one, other: math.fsum(map(mul, one, other)))
+_product = getattr(math, "sumprod", None) or (lambda one, other: sum(map(mul, one, other)))
 
 
 @cache
@@ -63,32 +63,37 @@ def _from_json(stored: bytes, size: int) -> list[float] | None:
     return found if len(found) == size and all(type(one) in (int, float) for one in found) else None
 
 
-def nearness(metric: str, query: Sequence[float], stored: bytes | None) -> float | None:
-    """How near stored bytes are to a vector: a cosine, a dot product, or a distance; None where there is no vector.
+def nearness(metric: str, query: Sequence[float]) -> Callable[[bytes | None], float | None]:
+    """From stored bytes to how near they are to a vector: cosine, dot product, or distance; None where there is none.
 
-    >>> nearness("cosine", [1.0, 0.0], pack([2.0, 0.0])), nearness("euclidean", [0.0, 0.0], pack([3.0, 4.0]))
+    >>> nearness("cosine", [1.0, 0.0])(pack([2.0, 0.0])), nearness("euclidean", [0.0, 0.0])(pack([3.0, 4.0]))
     (1.0, 5.0)
     """
-    if stored is None:
-        return None
-    try:
-        found = unpack(stored, len(query))
-    except ValueError:
-        return None
-    if metric == "euclidean":
-        return math.dist(query, found)
-    product = _product(query, found)
-    if metric == "dot":
-        return product
-    length = math.sqrt(_product(query, query)) * math.sqrt(_product(found, found))
-    return product / length if length > 0.0 else None
+    size, length = len(query), math.hypot(*query)
+
+    def near(stored: bytes | None) -> float | None:
+        if stored is None:
+            return None
+        try:
+            found = unpack(stored, size)
+        except ValueError:
+            return None
+        if metric == "euclidean":
+            return math.dist(query, found)
+        product = _product(query, found)
+        if metric == "dot":
+            return product
+        lengths = length * math.hypot(*found)
+        return product / lengths if lengths > 0.0 else None
+
+    return near
 
 
 def all_near(metric: str, query: Sequence[float], stored: Sequence[bytes | None]) -> list[float | None]:
     """The :func:`nearness` of each; by numpy where there are many and it is installed."""
     if len(stored) >= _MANY and (numpy := _numpy()) is not None:
         return _by_numpy(numpy, metric, query, stored)
-    return [nearness(metric, query, one) for one in stored]
+    return list(map(nearness(metric, query), stored))
 
 
 @cache
@@ -103,8 +108,9 @@ def _by_numpy(numpy: Any, metric: str, query: Sequence[float], stored: Sequence[
     size = 4 * len(query)
     plain = [at for at, one in enumerate(stored) if one is not None and len(one) == size and one[:1] != b"["]
     found: list[float | None] = [None] * len(stored)
+    near_one = nearness(metric, query)
     for at in set(range(len(stored))).difference(plain):
-        found[at] = nearness(metric, query, stored[at])
+        found[at] = near_one(stored[at])
     if not plain:
         return found
     rows = numpy.frombuffer(b"".join([stored[at] or b"" for at in plain]), dtype="<f4").astype("f8")
@@ -112,7 +118,7 @@ def _by_numpy(numpy: Any, metric: str, query: Sequence[float], stored: Sequence[
     asked = numpy.array(query, dtype="f8")
     near = numpy.sqrt(((rows - asked) ** 2).sum(axis=1)) if metric == "euclidean" else rows @ asked
     if metric == "cosine":
-        lengths = numpy.sqrt((rows * rows).sum(axis=1)) * math.sqrt(_product(query, query))
+        lengths = numpy.sqrt((rows * rows).sum(axis=1)) * math.hypot(*query)
         near = numpy.where(lengths > 0.0, near / numpy.where(lengths > 0.0, lengths, 1.0), numpy.nan)
     for at, one in zip(plain, near.tolist(), strict=True):
         found[at] = None if one != one else one

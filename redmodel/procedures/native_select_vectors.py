@@ -17,7 +17,8 @@ def _near(metric: str, ctx: Context, keys: list[bytes], source: bytes) -> Callab
     records = keys[0][: -len(b"@ids")] + b":"
     field, _, packed = source.partition(b"\x00")
     vector = unpack(f"<{len(packed) // 8}d", packed)
-    return lambda member: nearness(metric, vector, hash_at(ctx, records + member).get(field))
+    near = nearness(metric, vector)
+    return lambda member: near(hash_at(ctx, records + member).get(field))
 
 
 BY_NEARNESS = {kind: partial(_near, metric) for kind, metric in METRICS.items()}
