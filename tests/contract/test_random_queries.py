@@ -414,6 +414,7 @@ def play(db: Any, raw: Callable[..., Any], seed: int) -> None:
     db.delete_many(world.model, list(world.records))
 
 
+@pytest.mark.timeout(1800 if LONG else 180)
 def test_random_queries_give_what_python_finds(
     db: Any, raw: Callable[..., Any], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
