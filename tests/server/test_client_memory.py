@@ -203,6 +203,9 @@ def test_the_slow_log_tells_no_secrets(admin: redis.Redis, greedy: Callable[...,
 
 def test_commands_of_scripts_are_counted(admin: redis.Redis, greedy: Callable[..., Greedy]) -> None:
     admin.config_resetstat()
+    before = admin.info("memory")["number_of_cached_scripts"]
+    admin.script_load("return 1")
+    assert admin.info("memory")["number_of_cached_scripts"] == before + 1
     admin.eval("redis.call('set', 'a', 1) redis.call('set', 'b', 2) redis.pcall('incr', 'x', 'y')", 0)
     admin.eval("redis.pcall('lpush', 'a', 'y')", 0)
     assert admin.info("commandstats")["cmdstat_set"]["calls"] == 2

@@ -18,6 +18,7 @@ from redmodel.engine.replies import (
     Pairs,
     Reply,
     SetReply,
+    Several,
     Status,
     Verbatim,
     double_text,
@@ -65,6 +66,8 @@ def to_lua(reply: Reply, protocol: int, table: Tables) -> Any:
             return None if modern else False
         if kind is Status:
             return table({b"ok": bytes(value)})
+        if kind is Several:
+            return convert(value[-1])  # behind attributes, which scripts don't see
         if kind is bool:
             return value if modern else int(value)
         if kind is float:
