@@ -50,6 +50,11 @@ Conditions = Annotated[
     ),
 ]
 
+Orders = Annotated[
+    list[str] | None,
+    typer.Option("--order", metavar="FIELD", help="Order by a field; -field: the largest first; field:nulls-first."),
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -167,12 +172,7 @@ def find(
     conditions: Conditions = None,
     url: Url = None,
     models: Models = None,
-    order: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--order", metavar="FIELD", help="Order by a field; -field: the largest first; field:nulls-first."
-        ),
-    ] = None,
+    order: Orders = None,
     size: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Records on a page.")] = 20,
     page: Annotated[int, typer.Option("--page", min=1, help="Which page.")] = 1,
     everything: Annotated[bool, typer.Option("--all", help="Every record instead of a page.")] = False,
@@ -194,18 +194,10 @@ def find(
     def body() -> int:
         from redmodel.cli import find as command
 
+        asked = (url, models or [], model, conditions or [])
+        form, by, names = _form(as_json, nl, as_csv), order or [], fields or []
         return command.find(
-            url,
-            models or [],
-            model,
-            conditions or [],
-            order=order or [],
-            size=size,
-            number=page,
-            everything=everything,
-            fields=fields or [],
-            form=_form(as_json, nl, as_csv),
-            scan=scan,
+            *asked, order=by, size=size, number=page, everything=everything, fields=names, form=form, scan=scan
         )
 
     _end(guard(body))
@@ -243,9 +235,7 @@ def explain(
     conditions: Conditions = None,
     url: Url = None,
     models: Models = None,
-    order: Annotated[
-        list[str] | None, typer.Option("--order", metavar="FIELD", help="Order by a field; -field: the largest first.")
-    ] = None,
+    order: Orders = None,
     size: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Records on the page.")] = 20,
     estimate: Annotated[bool, typer.Option("--estimate", help="Only estimate; do not run the query.")] = False,
     as_json: Json = False,
@@ -264,15 +254,9 @@ def explain(
     def body() -> int:
         from redmodel.cli import explain as command
 
+        form, run = _form(as_json, nl, as_csv), not estimate
         return command.explain(
-            url,
-            models or [],
-            model,
-            conditions or [],
-            order=order or [],
-            size=size,
-            analyze=not estimate,
-            form=_form(as_json, nl, as_csv),
+            url, models or [], model, conditions or [], order=order or [], size=size, analyze=run, form=form
         )
 
     _end(guard(body))
