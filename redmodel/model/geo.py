@@ -147,7 +147,7 @@ class GeoRef(FieldRef[Any], Generic[V]):
         """
         path = self._redmodel_path
         metres = _metres(path, radius, unit)
-        return Inside(path, Circle(*_middle_of(path, place), metres), self._redmodel_model)
+        return self._ask(Inside(path, Circle(*_middle_of(path, place), metres), self._redmodel_model))
 
     def in_box(self, south_west: Place, north_east: Place) -> Condition:
         """The place lies between two corners, their own cells included.
@@ -160,7 +160,7 @@ class GeoRef(FieldRef[Any], Generic[V]):
         if first.lat > second.lat:
             raise QueryError(f"{path}.in_box() takes the south-western corner, then the north-eastern one.")
         shape = Box(east_of(first.lon), north_of(first.lat), east_of(second.lon), north_of(second.lat))
-        return Inside(path, shape, self._redmodel_model)
+        return self._ask(Inside(path, shape, self._redmodel_model))
 
     def distance_from(self, place: Place) -> Order:
         """The order by distance, the nearest first; ``scored()`` tells it in metres. ``-`` in front turns it around."""

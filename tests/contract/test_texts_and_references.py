@@ -9,7 +9,22 @@ from typing import Any
 
 import pytest
 
-from redmodel import Field, Folded, Indexed, IndexNotReady, Model, Ordered, QueryError, Ref, Refs, SchemaError, via
+from redmodel import (
+    Field,
+    Folded,
+    Geo,
+    Indexed,
+    IndexNotReady,
+    Model,
+    Ordered,
+    Point,
+    QueryError,
+    Ref,
+    Refs,
+    SchemaError,
+    Text,
+    via,
+)
 
 NAMES = ["Oslo", "oslo", "Osl", "", "\x00", "\x00a", "a\x1eb\x1f\x1d\x01", "é", "x" * 5000 + "a", "x" * 5000 + "b"]
 
@@ -175,6 +190,28 @@ def test_a_reference_through_an_index_that_is_not_ready_is_refused(db: Any, raw:
         db.find(Visit, Visit.who.name == "Ada").all()
     assert db.sync(Person).ready
     assert db.count(Visit, Visit.who.name == "Ada") == 1
+
+
+class Cafe(Model, prefix="through-cafes"):
+    id: str
+    place: Geo[Point]
+    about: Text[str]
+
+
+class Review(Model, prefix="through-reviews"):
+    id: str
+    cafe: Ref[Cafe]
+
+
+def test_places_and_words_are_asked_through_references(db: Any) -> None:
+    db.save(Cafe(id="near", place=Point(lat=1.5, lon=1.5), about="a quick fox"))
+    db.save(Cafe(id="far", place=Point(lat=50.5, lon=1.5), about="a dog"))
+    db.save_many([Review(id="1", cafe="near"), Review(id="2", cafe="far")])
+    near = Review.cafe.place.within(Point(lat=1.5, lon=1.5), 1000)
+    assert db.find(Review, near).ids().all() == ["1"] and db.find(Review, ~near).ids().all() == ["2"]
+    assert db.find(Review, Review.cafe.about.matches("fox")).ids().all() == ["1"]
+    with pytest.raises(QueryError):
+        Review.cafe.about.rank("fox")
 
 
 def test_what_cannot_be_asked_through_a_reference(db: Any) -> None:
