@@ -375,9 +375,11 @@ def test_the_log_begins_and_ends_and_changes_its_promise_while_it_runs(place: Pa
 def test_save_points_save_while_commands_go_on(place: Path) -> None:
     serving = Serving(place, "--save", "1 5", "--dbfilename", "mine.rdb")
     with serving.client() as client:
-        client.config_set("rdb-key-save-delay", 20_000)
-        for number in range(20):
-            client.rpush(f"l{number}", 1)
+        client.config_set("rdb-key-save-delay", 100_000)
+        with client.pipeline() as together:
+            for number in range(20):
+                together.rpush(f"l{number}", 1)
+            together.execute()
         deadline = time.monotonic() + 20
         while not client.info("persistence")["rdb_bgsave_in_progress"]:
             assert time.monotonic() < deadline
