@@ -376,7 +376,7 @@ def test_save_points_save_while_commands_go_on(place: Path) -> None:
     serving = Serving(place, "--save", "1 5", "--dbfilename", "mine.rdb")
     with serving.client() as client:
         client.config_set("rdb-key-save-delay", 100_000)
-        with client.pipeline() as together:
+        with client.pipeline(transaction=False) as together:
             for number in range(20):
                 together.rpush(f"l{number}", 1)
             together.execute()
