@@ -11,7 +11,7 @@ import platform
 import sys
 from importlib.metadata import version
 
-from benchmarks import commands, durability, large, memory, models, startup
+from benchmarks import commands, durability, large, memory, models, queries, startup
 from benchmarks.hand import Hand
 from benchmarks.rounds import measure, table
 from redmodel import Database
@@ -79,11 +79,36 @@ def engine_and_server(rounds: int) -> str:
         return f"{timed}\n\n{large.memory(client)}"
 
 
+def a_million(rounds: int) -> str:
+    """Queries over a million records, on redis-server and embedded."""
+    import redis
+
+    binary = redis7_binary()
+    if binary is None:
+        return "No redis-server 7 was found."
+    with (
+        RealServer(binary) as large_one,
+        RealServer(binary) as small_one,
+        Database(large_one.unix_url) as many,
+        Database(small_one.unix_url) as few,
+        Database("memory://") as embedded,
+    ):
+        many.save_many(queries.people(queries.MANY))
+        few.save_many(queries.people(queries.FEW))
+        sizes = table([measure(case, rounds) for case in queries.by_size(many, few)])
+        client = redis.Redis(unix_socket_path=large_one.socket_path)
+        hand = table([measure(case, rounds) for case in queries.by_hand(many, client)])
+        embedded.save_many(queries.people(queries.MANY))
+        engines = table([measure(case, rounds) for case in queries.by_engine(embedded, many)])
+    return f"{sizes}\n\n{hand}\n\n{engines}"
+
+
 PARTS = {
     "models": ("On redis-server over a unix socket: redmodel and hand-written redis-py", on_redis),
     "embedded": ("Without a server: redmodel on the embedded engine, hand-written redis-py on fakeredis", embedded),
     "commands": ("Single commands: engine.execute and fakeredis through its client", engine_commands),
     "large": ("Large collections: engine.execute, and redis-server through redis-py", engine_and_server),
+    "queries": ("Queries over a million records (some minutes, 4 GB)", a_million),
     "durability": ("On the disk: the log of an embedded store", durability.report),
     "memory": ("Memory on redis-server: four fields and three indexes, ids of 26 characters", memory.report),
     "startup": ("Start-up", startup.report),
