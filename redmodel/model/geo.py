@@ -43,6 +43,9 @@ class Point:
     lat: float
 
     def __post_init__(self) -> None:
+        # Whole numbers, and those of other libraries, would not be read back as what they are.
+        for name in ("lon", "lat"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         if not abs(self.lon) <= LONGITUDE_MOST:
             raise ValueError(f"a longitude lies between -180 and 180 degrees, not at {self.lon!r}")
         if not abs(self.lat) <= LATITUDE_MOST:

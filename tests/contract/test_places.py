@@ -214,3 +214,10 @@ def test_places_inside_nested_models(db: Any) -> None:
     firm = Firm(address=Address(street="1", place=(10.0, 60.0)))
     db.save(firm)
     assert db.find(Firm, Firm.address.place.within((10.0, 60.0), 5)).one() == firm
+
+
+def test_a_place_of_whole_numbers(db: Any) -> None:
+    spot = Spot(id="s", kind="a", place=Point(1, -2))
+    db.save(spot)
+    assert db.get(Spot, "s") == spot
+    assert isinstance(spot.place.lon, float)
