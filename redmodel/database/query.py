@@ -193,15 +193,15 @@ class Query(_Builder[R]):
         return run(plans.find_exists(self._selection), self._executor)
 
     def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
-        """Return one page with its total: one round trip. Without an order, pages go by id."""
+        """Return one page with its total, by id without an order: one round trip, more if 50,000 must be looked at."""
         return run(plans.find_page(self._selection, number, size), self._executor)
 
     def after(self, cursor: str | None = None, *, size: int = 20) -> CursorPage[R]:
         """Return the records that come after a cursor, from the start without one: one round trip.
 
         A record that stays as it is is neither skipped nor given twice, whatever others insert, change or delete
-        between two pages. In the order of one indexed number or time, filtered by nothing else, a page costs as much as
-        it holds; in other orders what follows is sorted for each page. Without an order, pages go by id.
+        between two pages. In the order of one indexed number or time a page costs about what it holds, where many meet
+        the conditions; in other orders what follows is sorted for each page. Without an order, pages go by id.
 
         Args:
             cursor: ``next`` of a page that the same query gave; None begins at the start.
@@ -409,15 +409,15 @@ class AsyncQuery(_Builder[R]):
         return await run_async(plans.find_exists(self._selection), self._executor)
 
     async def page(self, number: int = 1, *, size: int = 20) -> Page[R]:
-        """Return one page with its total: one round trip. Without an order, pages go by id."""
+        """Return one page with its total, by id without an order: one round trip, more if 50,000 must be looked at."""
         return await run_async(plans.find_page(self._selection, number, size), self._executor)
 
     async def after(self, cursor: str | None = None, *, size: int = 20) -> CursorPage[R]:
         """Return the records that come after a cursor, from the start without one: one round trip.
 
         A record that stays as it is is neither skipped nor given twice, whatever others insert, change or delete
-        between two pages. In the order of one indexed number or time, filtered by nothing else, a page costs as much as
-        it holds; in other orders what follows is sorted for each page. Without an order, pages go by id.
+        between two pages. In the order of one indexed number or time a page costs about what it holds, where many meet
+        the conditions; in other orders what follows is sorted for each page. Without an order, pages go by id.
 
         Args:
             cursor: ``next`` of a page that the same query gave; None begins at the start.
