@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -401,7 +402,7 @@ def test_replaying_the_effects_gives_the_same_keyspace() -> None:
 
     memory = Memory()
     engine, session = Engine(storage=memory), Session()
-    for args in Generator(5).commands(5000):
+    for args in Generator(random.Random(5)).commands(5000):
         try:
             engine.execute(session, args)
         except ReplyError:

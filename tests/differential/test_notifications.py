@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 
@@ -266,7 +267,7 @@ def test_every_command(both: Both, listen: Listen, flags: bytes) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_random_commands(both: Both, listen: Listen, seed: int) -> None:
     ear = listen(both, b"KEAn")
-    for args in Generator(seed).commands(4000):
+    for args in Generator(random.Random(seed)).commands(4000):
         _check(both, ear, args)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def test_an_entry_that_is_pending_behind_the_last_one(both: Both) -> None:
 def test_rewritten_streams_are_what_they_were(both: Both, seed: int) -> None:
     """Also entries that are pending though they were deleted, which Redis' own rewrite loses."""
     engine, session = Engine(), Session()
-    generator = Generator(seed)
+    generator = Generator(random.Random(seed))
     dangling = 0
     for step in range(3000):
         try:

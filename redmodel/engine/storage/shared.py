@@ -89,16 +89,18 @@ class SharedLog(AppendOnlyLog):
             self.sync()
             folder = self._folder
             floors = {**folder.floors, writer.path.name: (writer.size, self._crc)}
-            try:
-                sizes = {part.name: size_of(self._files, folder.path_of(part)) for part in folder.manifest.parts}
-            except OSError as error:
-                raise StorageError(
-                    f"can't read the log in {folder.path}: {error.strerror}", path=str(folder.path)
-                ) from error
-            increments = tuple(
-                replace(part, floor=floors.get(part.name, part.floor)) for part in folder.manifest.increments
-            )
-            return Moment(Manifest(folder.manifest.base, increments), sizes)
+            while True:
+                manifest = folder.manifest  # a rewrite that ends now puts another one in its place
+                try:
+                    sizes = {part.name: size_of(self._files, folder.path_of(part)) for part in manifest.parts}
+                except OSError as error:
+                    if folder.manifest is manifest:
+                        raise StorageError(
+                            f"can't read the log in {folder.path}: {error.strerror}", path=str(folder.path)
+                        ) from error
+                    continue
+                parts = tuple(replace(part, floor=floors.get(part.name, part.floor)) for part in manifest.increments)
+                return Moment(Manifest(manifest.base, parts), sizes)
 
     def recover(self, databases: Iterable[Keyspace]) -> None:
         """As `AppendOnlyLog.recover`; a lock file that had to be made anew says again where others come in."""
