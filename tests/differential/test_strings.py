@@ -385,3 +385,40 @@ def test_lcs(both: Both) -> None:
         SET h defabc
         LCS g h IDX
     """)
+
+
+def test_numbers_of_odd_spellings(both: Both) -> None:
+    spellings = [
+        b"\x1c1",
+        b"1\x1f",
+        b"\x1e0x1",
+        b"0x1\x1c",
+        b" 1",
+        b"1 ",
+        b"1\x00",
+        b"1_0",
+        b"0x",
+        b"0x.8p1",
+        b"0x_1",
+        b"1.",
+    ]
+    spellings += [
+        b".5",
+        b"1e",
+        b"9" * 5000,
+        b"1e400",
+        b"1e5000",
+        b"0x" + b"f" * 400,
+        b"0x1p-3",
+        b"0x1p99999",
+        b"1e4932",
+    ]
+    for text in spellings:
+        both.check([b"SET", b"k", text])
+        both.check([b"INCRBYFLOAT", b"k", b"1"])
+        both.check([b"SET", b"k", b"1"])
+        both.check([b"INCRBYFLOAT", b"k", text])
+        both.check([b"HINCRBYFLOAT", b"h", text, text])
+        both.check([b"ZADD", b"z", text, b"m"])
+        both.check([b"BLPOP", b"z", text])
+        both.check([b"INCRBY", b"n", text])

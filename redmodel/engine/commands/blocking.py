@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from math import ceil
+from math import ceil, isinf
 from typing import cast
 
 from redmodel.engine import texts
@@ -14,6 +14,7 @@ from redmodel.engine.commands.sorted_sets import pop as pop_scored
 from redmodel.engine.context import Context
 from redmodel.engine.registry import Args, Table
 from redmodel.engine.replies import NIL_ARRAY, Reply
+from redmodel.engine.values.long_double import OutOfRange, read
 from redmodel.engine.values.sorted_set import SortedSet
 from redmodel.engine.waiting import NOT_YET, Attempt, NotYet
 from redmodel.errors import ReplyError
@@ -34,10 +35,21 @@ TABLE = Table(
 def seconds(text: bytes) -> float:
     """Read a timeout in seconds, which may have a fraction, as Redis rounds it: up to milliseconds."""
     value = strtod(text)
-    if value is None or text[:1].isspace() or text[-1:].isspace():
+    if value is None or text[:1].isspace() or text[-1:].isspace() or (isinf(value) and _overflows(text)):
         raise ReplyError(texts.TIMEOUT_NOT_A_FLOAT)
     # What does not fit into Redis' number of milliseconds becomes the least one there.
     return checked_milliseconds(ceil(value * 1000) if abs(value) < INT_MAX / 1000 else -1)
+
+
+def _overflows(text: bytes) -> bool:
+    """Whether a number is too large even for a long double; infinity itself is not."""
+    try:
+        read(text)
+    except OutOfRange:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def checked_milliseconds(milliseconds: int) -> float:

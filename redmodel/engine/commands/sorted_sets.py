@@ -37,7 +37,7 @@ _NO_OPTIONS = frozenset[bytes]()
 
 @TABLE.handles("ZADD")
 def zadd(context: Context, args: Args) -> Reply:
-    if len(args) == 4 and args[2].isdigit():
+    if len(args) == 4 and args[2].isdigit() and len(args[2]) < 300:
         return _zadd_one(context, args[1], float(args[2]), args[3])
     at = 2
     while at < len(args) and args[at].upper() in _ZADD_OPTIONS:
