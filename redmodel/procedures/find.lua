@@ -238,7 +238,9 @@ if not source and #orders == 0 and limit >= 0 and not counts then
   source = alive(streamed(root, math.max(10, math.min(limit + 1, STEP)))) -- any will do, so the first that are found
 end
 
-if not source and limit >= 0 and #orders > 0 and not (walk and walk.way == 'b') and large(root) then
+-- An order with a bound of its own costs too much for each member even in pieces.
+local piecewise = limit >= 0 and #orders > 0 and not (walk and walk.way == 'b') and not bounds[orders[1]]
+if not source and piecewise and large(root) then
   local unfinished, found
   -- A few more than are wanted, as some may be stale.
   total, unfinished, found = in_pieces(root, function(pool, members) return better(pool, members, last + 50) end)
@@ -297,9 +299,8 @@ while taken < wanted do
   local id = members[place]
   place = place + 1
   if #rows < most then
-    local row = call('HMGET', records .. id, unpack(columns))
-    if not row[1] and call('EXISTS', records .. id) == 0 then
-      -- The record went without redmodel: its entries are stale.
+    local row = row_of(id, columns)
+    if not row then
       if counts then total = total - 1 end
       stale[#stale + 1] = id
     else

@@ -37,7 +37,8 @@ local function smallest(node)
   return best
 end
 
--- The total, and what `best` keeps of those that meet the node, though a set that is being resized may give some twice; or, second, the reply that says how to go on.
+-- The total, and what `best` keeps of those that meet the node, though a set that is being resized may give some twice; or,
+-- second, the reply that says how to go on.
 local function in_pieces(node, best)
   local place, cursor, total = tonumber(begun[3]) or smallest(node), begun[4] or '0', tonumber(begun[5]) or 0
   local kept, looked = {}, 0

@@ -186,6 +186,17 @@ local function only(members, found)
   return result
 end
 
+-- Adds to a list those of the members that it does not hold yet, as `seen` tells.
+local function add_new(result, seen, members)
+  for i = 1, #members do
+    local id = members[i]
+    if not seen[id] then
+      seen[id] = true
+      result[#result + 1] = id
+    end
+  end
+end
+
 -- The members of all the sets by their score in a sorted set, and only those in a range if one is given. Redis intersects
 -- and sorts in one go, which costs less than handing it the members of the sets.
 local function ranked(sets, key, range)
@@ -273,13 +284,7 @@ function collect(node)
   if nodes[kind] then return nodes[kind].collect(node) end
   local seen, result = {}, {}
   for n = 1, #node do
-    local members = kind == 'u' and call('SMEMBERS', node[n]) or collect(node[n])
-    for i = 1, #members do
-      if not seen[members[i]] then
-        seen[members[i]] = true
-        result[#result + 1] = members[i]
-      end
-    end
+    add_new(result, seen, kind == 'u' and call('SMEMBERS', node[n]) or collect(node[n]))
   end
   return result
 end
@@ -300,4 +305,10 @@ local function living(members)
     if not deadlines[i] or tonumber(deadlines[i]) >= now then result[#result + 1] = members[i] end
   end
   return result
+end
+
+-- What a record holds in these fields; nil where it went without redmodel, so that its entries are stale.
+local function row_of(id, columns)
+  local row = call('HMGET', records .. id, unpack(columns))
+  if row[1] or call('EXISTS', records .. id) == 1 then return row end
 end

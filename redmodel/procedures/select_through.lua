@@ -86,13 +86,7 @@ nodes['>'] = {
     local found, keys, seen, result = targets(node), {}, {}, {}
     for i = 1, #found do keys[i] = side .. node.path .. ':' .. token_of(found[i]) end
     for i = 1, #keys, 1000 do
-      local members = call('SUNION', unpack(keys, i, math.min(i + 999, #keys)))
-      for j = 1, #members do
-        if not seen[members[j]] then
-          seen[members[j]] = true
-          result[#result + 1] = members[j]
-        end
-      end
+      add_new(result, seen, call('SUNION', unpack(keys, i, math.min(i + 999, #keys))))
     end
     return result
   end,

@@ -26,13 +26,7 @@ nodes['b'] = {
   collect = function(node)
     local words, seen, result = words_of(node), {}, {}
     for i = 1, #words do
-      local members = call('ZRANGE', words[i], 0, -1)
-      for j = 1, #members do
-        if not seen[members[j]] then
-          seen[members[j]] = true
-          result[#result + 1] = members[j]
-        end
-      end
+      add_new(result, seen, call('ZRANGE', words[i], 0, -1))
     end
     return result
   end,

@@ -20,13 +20,7 @@ local function scanned(key, size)
       local reply = call('SSCAN', key, cursor, 'COUNT', size)
       cursor = reply[1] ~= '0' and reply[1]
       size = math.min(2 * size, STEP)
-      for i = 1, #reply[2] do
-        local id = reply[2][i]
-        if not seen[id] then
-          seen[id] = true
-          found[#found + 1] = id
-        end
-      end
+      add_new(found, seen, reply[2])
     end
     return found
   end
@@ -100,12 +94,7 @@ local function streamed(node, size)
         end
         local members, found = source(), {}
         if #members == 0 then source = nil end
-        for i = 1, #members do
-          if not seen[members[i]] then
-            seen[members[i]] = true
-            found[#found + 1] = members[i]
-          end
-        end
+        add_new(found, seen, members)
         if #found > 0 then return found end
       end
     end

@@ -1,7 +1,7 @@
 -- Runs a query and tells what it did: this part stands before those of find.lua, traced.lua behind them.
 -- KEYS and ARGV: those of find.lua. Replies {its reply, microseconds, {name, keys, calls, items} of each kind of command
--- in the order of their first calls}; a name ends in LIMIT where a range is cut. Items are the members or values of the replies, or the last number that one was; the
--- records that are read count as one key.
+-- in the order of their first calls}; a name ends in LIMIT where a range is cut. Items are the members or values of the
+-- replies, or the last number that one was; the records that are read count as one key.
 local steps, known = {}, {}
 local untold = call
 local every_record = string.sub(KEYS[1], 1, -5) .. ':'

@@ -26,8 +26,8 @@ for i = 1, #members do
   if #rows >= step then
     rest[#rest + 1] = id
   else
-    local row = call('HMGET', records .. id, unpack(columns))
-    if not row[1] and call('EXISTS', records .. id) == 0 then
+    local row = row_of(id, columns)
+    if not row then
       stale[#stale + 1] = id
     else
       rows[#rows + 1] = row
