@@ -86,6 +86,19 @@ def test_the_nearest_are_what_python_finds(db: Any, request: pytest.FixtureReque
     assert trips.round_trips == (3 if lame else 1)
 
 
+def test_nearness_is_not_reckoned_in_pieces(
+    db: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a bound of its own: pieces are as large as cheap orders bear."""
+    db.save_many([Wide(id=f"w{n}", kind="a", vector=[float(n)] * 500) for n in range(60)])
+    trips = Trips(db)
+    query = db.find(Wide, Wide.kind == "a").order_by(Wide.vector.nearest_to([1.0] * 500)).limit(3)
+    wanted, asked = query.all(), trips.round_trips
+    monkeypatch.setattr("redmodel.plan.find.PIECES", (b"1", b"5"))
+    assert query.all() == wanted
+    assert trips.round_trips == asked == (3 if "fakeredis" in request.node.name else 1)
+
+
 def test_more_than_a_script_looks_at(db: Any) -> None:
     rng = random.Random(9)
     records = [
